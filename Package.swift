@@ -1,0 +1,42 @@
+// swift-tools-version: 6.2
+// SPDX-License-Identifier: Apache-2.0
+import PackageDescription
+
+let strict: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+    .treatAllWarnings(as: .error),
+]
+
+/// A source target with the repository's language settings.
+func module(_ name: String, _ dependencies: [Target.Dependency] = [], path: String? = nil) -> Target {
+    .target(name: name, dependencies: dependencies, path: path, swiftSettings: strict)
+}
+
+/// A test target that may use the shared test support.
+func tests(of name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+    .testTarget(
+        name: "\(name)Tests", dependencies: [.byName(name: name), "TestSupport"] + dependencies,
+        swiftSettings: strict)
+}
+
+// The order of this list is the architecture: a target may depend only on those above it.
+let package = Package(
+    name: "talos-operator",
+    targets: [
+        // C libraries as modules: header-only, one library each, no logic. CGlibc is what Swift's own Glibc leaves out.
+        .systemLibrary(name: "CGlibc"),
+
+        // What Foundation would give and we keep small: lock, clock, timestamps, files, child processes.
+        module("Platform", ["CGlibc"]),
+
+        // Fakes, the manual clock, the scripted API server and the real control plane, for every test target.
+        module(
+            "TestSupport", ["Platform"],
+            path: "Tests/TestSupport"),
+        tests(of: "Platform"),
+    ]
+)
