@@ -29,14 +29,18 @@ let package = Package(
     targets: [
         // C libraries as modules: header-only, one library each, no logic. CGlibc is what Swift's own Glibc leaves out.
         .systemLibrary(name: "CGlibc"),
+        .systemLibrary(name: "CYAML", providers: [.apt(["libyaml-dev"])]),
 
         // What Foundation would give and we keep small: lock, clock, timestamps, files, child processes.
         module("Platform", ["CGlibc"]),
+        // The one document model: JSON values, JSON and YAML text to and from them, merge patch.
+        module("StructuredData", ["CYAML", "Platform"]),
 
         // Fakes, the manual clock, the scripted API server and the real control plane, for every test target.
         module(
-            "TestSupport", ["Platform"],
+            "TestSupport", ["StructuredData", "Platform"],
             path: "Tests/TestSupport"),
         tests(of: "Platform"),
+        tests(of: "StructuredData", ["Platform"]),
     ]
 )
