@@ -35,12 +35,15 @@ let package = Package(
         module("Platform", ["CGlibc"]),
         // The one document model: JSON values, JSON and YAML text to and from them, merge patch.
         module("StructuredData", ["CYAML", "Platform"]),
+        // Structured logger, metric registry with Prometheus text, named health checks.
+        module("Observability", ["Platform"]),
 
         // Fakes, the manual clock, the scripted API server and the real control plane, for every test target.
         module(
-            "TestSupport", ["StructuredData", "Platform"],
+            "TestSupport", ["StructuredData", "Observability", "Platform"],
             path: "Tests/TestSupport"),
         tests(of: "Platform"),
         tests(of: "StructuredData", ["Platform"]),
+        tests(of: "Observability", ["Platform"]),
     ]
 )
