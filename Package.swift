@@ -28,6 +28,7 @@ let package = Package(
     name: "talos-operator",
     targets: [
         // C libraries as modules: header-only, one library each, no logic. CGlibc is what Swift's own Glibc leaves out.
+        .systemLibrary(name: "CCurl", providers: [.apt(["libcurl4-openssl-dev"])]),
         .systemLibrary(name: "CGlibc"),
         .systemLibrary(name: "CYAML", providers: [.apt(["libyaml-dev"])]),
 
@@ -37,13 +38,16 @@ let package = Package(
         module("StructuredData", ["CYAML", "Platform"]),
         // Structured logger, metric registry with Prometheus text, named health checks.
         module("Observability", ["Platform"]),
+        // libcurl client on one thread; small socket server on another.
+        module("HTTP", ["CCurl", "Platform"]),
 
         // Fakes, the manual clock, the scripted API server and the real control plane, for every test target.
         module(
-            "TestSupport", ["StructuredData", "Observability", "Platform"],
+            "TestSupport", ["HTTP", "StructuredData", "Observability", "Platform"],
             path: "Tests/TestSupport"),
         tests(of: "Platform"),
         tests(of: "StructuredData", ["Platform"]),
         tests(of: "Observability", ["Platform"]),
+        tests(of: "HTTP", ["Platform"]),
     ]
 )

@@ -1,0 +1,273 @@
+// SPDX-License-Identifier: Apache-2.0
+import CCurl
+import Platform
+
+/// The thread that owns libcurl's multi handle, its connections and every transfer.
+///
+/// Other threads put commands into the inbox and wake it; nothing else of it is theirs to touch. It keeps no
+/// reference to the transport, so the transport's end is always seen from outside the thread.
+final class CurlEngine: @unchecked Sendable {  // All but `inbox` belongs to the thread that runs `run()`.
+    enum Command: Sendable {
+        case start(CurlExchange)
+        case cancel(CurlExchange)
+        /// Finish what is under way, then end the thread.
+        case retire
+        /// End everything now.
+        case stop
+    }
+
+    private struct Inbox {
+        var commands: [Command] = []
+        /// The thread sits in, or goes into, `curl_multi_poll` and has to be woken.
+        var isWaiting = false
+        /// False once the thread takes no more commands; the multi handle may be gone.
+        var isOpen = true
+    }
+
+    /// How many connections one host may have once it is known to speak HTTP/1.1 only: as many requests run
+    /// at a time, and watches take some of them for good.
+    static let connectionsOverHTTP1 = 32
+    /// How many configured handles wait for the next request; one holds about 10 KiB.
+    private static let idleHandleLimit = 8
+    /// With nothing to do the thread still looks up once an hour.
+    private static let longestWait: Duration = .seconds(3600)
+
+    private let inbox = Locked(Inbox())
+    private let multi: UnsafeMutableRawPointer
+    private let options: CurlOptions
+    private let clock = SystemClock()
+    private var idleHandles: [CurlHandle]
+    private var transfers: [ObjectIdentifier: CurlTransfer] = [:]
+    private var streamsAwaitingHead: [ObjectIdentifier: Instant] = [:]
+    private var streams: [ObjectIdentifier: CurlTransfer] = [:]
+    private var isRetired = false
+    private var isStopped = false
+    private var allowsOneStreamPerConnection: Bool
+    /// When a request last ended without any answer.
+    private var lastSilence: Instant?
+
+    init(_ options: CurlOptions) throws(TransportError) {
+        guard curlIsReady else { throw .invalidConfiguration("libcurl does not start") }
+        // One handle is made now, so that an option libcurl refuses is an error of the configuration.
+        idleHandles = [try CurlHandle(options)]
+        guard let multi = curl_multi_init() else { throw .invalidConfiguration("libcurl is out of memory") }
+        self.multi = multi
+        self.options = options
+        allowsOneStreamPerConnection = options.isPlainHTTP
+        ccurl_multi_set_long(multi, CURLMOPT_PIPELINING, Int(CURLPIPE_MULTIPLEX))
+        limitConnections(options.isPlainHTTP ? Self.connectionsOverHTTP1 : options.maximumConnections)
+    }
+
+    private func limitConnections(_ count: Int) {
+        ccurl_multi_set_long(multi, CURLMOPT_MAX_HOST_CONNECTIONS, count)
+        ccurl_multi_set_long(multi, CURLMOPT_MAXCONNECTS, count)
+    }
+}
+
+// What other threads do.
+extension CurlEngine {
+    /// Starts the thread, which keeps the engine alive until it ends.
+    func startThread() throws(TransportError) -> SystemThread {
+        do throws(SystemThread.StartError) {
+            // libcurl and OpenSSL need far less; pages that are never touched cost nothing.
+            return try SystemThread.start(stackSize: 512 << 10) { [self] in run() }
+        } catch {
+            close()
+            throw .invalidConfiguration("no thread for the HTTP client: \(error)")
+        }
+    }
+
+    /// Runs the exchange up to its start: the whole response, or the head of a stream.
+    func run(_ exchange: CurlExchange) async throws(TransportError) -> HTTPResponse {
+        try exchange.request.checkIsSendable()
+        let result = await withTaskCancellationHandler {
+            await withCheckedContinuation { waiter in
+                exchange.awaitStart(waiter)
+                if !post(.start(exchange)) { exchange.end(.cancelled) }
+            }
+        } onCancel: {
+            cancel(exchange)
+        }
+        return try result.get()
+    }
+
+    /// Ends the exchange soon; does nothing if it has ended.
+    func cancel(_ exchange: CurlExchange) {
+        if exchange.markCancelled() { post(.cancel(exchange)) }
+    }
+
+    /// Leaves a command for the thread; false if it takes no more.
+    @discardableResult
+    func post(_ command: Command) -> Bool {
+        inbox.withLock { inbox in
+            guard inbox.isOpen else { return false }
+            inbox.commands.append(command)
+            if inbox.isWaiting {
+                inbox.isWaiting = false
+                // Under the lock, so that the multi handle cannot go away meanwhile; it only writes to a pipe.
+                curl_multi_wakeup(multi)
+            }
+            return true
+        }
+    }
+}
+
+// What the thread does.
+extension CurlEngine {
+    private func run() {
+        while true {
+            obeyCommands()
+            if isStopped || (isRetired && transfers.isEmpty) { break }
+            var running: Int32 = 0
+            curl_multi_perform(multi, &running)
+            finishTransfers()
+            passOnNews()
+            expireHeads()
+            waitForWork()
+        }
+        close()
+    }
+
+    private func obeyCommands() {
+        let commands = inbox.withLock { inbox in
+            defer { inbox.commands.removeAll(keepingCapacity: inbox.commands.count <= 64) }
+            return inbox.commands
+        }
+        for command in commands {
+            switch command {
+            case .start(let exchange): start(exchange)
+            case .cancel(let exchange): end(transfers[ObjectIdentifier(exchange)], with: .cancelled)
+            case .retire: isRetired = true
+            case .stop: isStopped = true
+            }
+        }
+    }
+
+    private func waitForWork() {
+        let mayWait = inbox.withLock { inbox in
+            inbox.isWaiting = inbox.commands.isEmpty
+            return inbox.isWaiting
+        }
+        guard mayWait, !(isRetired && transfers.isEmpty) else { return }
+        var wait = Self.longestWait
+        if let deadline = streamsAwaitingHead.values.min() {
+            wait = min(wait, max(.zero, deadline - clock.now))
+        }
+        curl_multi_poll(multi, nil, 0, Int32(wait.roundedUpMilliseconds), nil)
+        inbox.withLock { $0.isWaiting = false }
+    }
+
+    private func start(_ exchange: CurlExchange) {
+        if exchange.isCancelled { return exchange.end(.cancelled) }
+        do throws(TransportError) {
+            let handle = if let idle = idleHandles.popLast() { idle } else { try CurlHandle(options) }
+            let transfer = CurlTransfer(exchange, handle)
+            try handle.prepare(transfer, options, youngerThan: lastSilence.map { clock.now - $0 })
+            guard curl_multi_add_handle(multi, handle.raw) == CURLM_OK else {
+                throw .invalidConfiguration("libcurl does not take the request")
+            }
+            keep(transfer)
+        } catch {
+            exchange.end(error)
+        }
+    }
+
+    private func keep(_ transfer: CurlTransfer) {
+        let id = ObjectIdentifier(transfer.exchange)
+        transfers[id] = transfer
+        guard transfer.exchange.isStream else { return }
+        streams[id] = transfer
+        if let timeout = transfer.exchange.request.timeout { streamsAwaitingHead[id] = clock.now + timeout }
+    }
+
+    private func finishTransfers() {
+        var (easy, code): (UnsafeMutableRawPointer?, CURLcode) = (nil, CURLE_OK)
+        while ccurl_multi_next_done(multi, &easy, &code) {
+            guard let transfer = CurlTransfer.of(handle: easy) else { continue }
+            if code == CURLE_OPERATION_TIMEDOUT, !transfer.hasAnswered { lastSilence = clock.now }
+            noteProtocol(transfer)
+            if code == CURLE_OK, transfer.failure == nil {
+                complete(transfer)
+            } else {
+                end(transfer, with: transfer.failure ?? transfer.handle.error(for: code, options))
+            }
+        }
+    }
+
+    private func complete(_ transfer: CurlTransfer) {
+        release(transfer)
+        if transfer.exchange.isStream {
+            transfer.passOn()
+            transfer.exchange.end(transfer.failure)
+        } else if let head = transfer.head.finished {
+            transfer.exchange.begin(HTTPResponse(head: head, body: transfer.takeBody()))
+        } else {
+            transfer.exchange.end(nil)
+        }
+    }
+
+    /// Takes the transfer out of libcurl, then tells who waits.
+    private func end(_ transfer: CurlTransfer?, with error: TransportError) {
+        guard let transfer else { return }
+        release(transfer)
+        if error != .cancelled { transfer.passOn() }
+        transfer.exchange.end(error)
+    }
+
+    private func release(_ transfer: CurlTransfer) {
+        let id = ObjectIdentifier(transfer.exchange)
+        transfers[id] = nil
+        if transfer.exchange.isStream {
+            streams[id] = nil
+            streamsAwaitingHead[id] = nil
+        }
+        curl_multi_remove_handle(multi, transfer.handle.raw)
+        transfer.handle.clear()
+        if idleHandles.count < Self.idleHandleLimit { idleHandles.append(transfer.handle) }
+    }
+
+    /// Gives streams what this round brought, in one piece.
+    private func passOnNews() {
+        for transfer in streams.values where transfer.hasNews {
+            noteProtocol(transfer)
+            if transfer.head.finished != nil {
+                streamsAwaitingHead[ObjectIdentifier(transfer.exchange)] = nil
+            }
+            transfer.passOn()
+            if let failure = transfer.failure { end(transfer, with: failure) }
+        }
+    }
+
+    private func expireHeads() {
+        guard !streamsAwaitingHead.isEmpty else { return }
+        let now = clock.now
+        for (id, deadline) in streamsAwaitingHead where deadline <= now {
+            guard let transfer = transfers[id] else { continue }
+            lastSilence = now
+            end(transfer, with: transfer.handle.error(for: CURLE_OPERATION_TIMEDOUT, options))
+        }
+    }
+
+    /// HTTP/1.1 carries one exchange a connection, so watches would soon take all there are.
+    private func noteProtocol(_ transfer: CurlTransfer) {
+        guard !allowsOneStreamPerConnection, transfer.handle.usesHTTP1 else { return }
+        allowsOneStreamPerConnection = true
+        limitConnections(max(options.maximumConnections, Self.connectionsOverHTTP1))
+    }
+
+    /// Ends what is left and frees everything.
+    private func close() {
+        let commands = inbox.withLock { inbox in
+            inbox.isOpen = false
+            defer { inbox.commands = [] }
+            return inbox.commands
+        }
+        for transfer in Array(transfers.values) { end(transfer, with: .cancelled) }
+        for case .start(let exchange) in commands { exchange.end(.cancelled) }
+        idleHandles = []
+        curl_multi_cleanup(multi)
+    }
+}
+
+/// Whether libcurl's process-wide set-up, done once and thread-safe, succeeded.
+private let curlIsReady = curl_global_init(Int(CURL_GLOBAL_DEFAULT)) == CURLE_OK

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// Carries requests to one server: libcurl in production, scripted answers in unit tests.
+///
+/// A response of any status is a success here; only what keeps a response from arriving is an error.
+/// Cancelling the task ends the exchange at once with `TransportError.cancelled`.
+package protocol HTTPTransport: Sendable {
+    /// Sends `request` and returns the response with its whole body.
+    func send(_ request: HTTPRequest) async throws(TransportError) -> HTTPResponse
+
+    /// Sends `request` and returns as soon as the response head is there, with the body still to come.
+    ///
+    /// Letting go of the body ends the exchange.
+    func open(_ request: HTTPRequest) async throws(TransportError) -> (HTTPResponseHead, any HTTPBody)
+}
+
+/// A response body that arrives piece by piece; one task reads it.
+package protocol HTTPBody: Sendable {
+    /// The next bytes, split anywhere; nil at the end of the body.
+    ///
+    /// - Throws: `TransportError`; after the first error or the end every further call does the same.
+    func next() async throws(TransportError) -> [UInt8]?
+}
+
+/// What kept a response from arriving.
+package enum TransportError: Error, Sendable, Hashable {
+    /// No connection: name look-up, refusal, unreachable, proxy. The server has seen nothing.
+    case connectFailed(String)
+    /// The TLS handshake failed: certificate not trusted, wrong name, client certificate refused.
+    case tlsFailed(String)
+    /// `HTTPRequest.timeout` passed; the server may have acted.
+    case timedOut
+    /// The connection broke after the request was, or may have been, sent; the server may have acted.
+    case interrupted(String)
+    /// The body outgrew `HTTPRequest.responseLimit`, or the reader fell too far behind a stream.
+    case responseTooLarge(limit: Int)
+    /// The task was cancelled or the transport shut down.
+    case cancelled
+    /// The request or the configuration cannot be used: a bad URL, a certificate that does not parse.
+    case invalidConfiguration(String)
+}
+
+extension TransportError {
+    /// Whether the server may have carried the request out although no response arrived.
+    package var mayHaveBeenProcessed: Bool {
+        switch self {
+        case .timedOut, .interrupted, .responseTooLarge, .cancelled: true
+        case .connectFailed, .tlsFailed, .invalidConfiguration: false
+        }
+    }
+}
+
+extension TransportError: CustomStringConvertible {
+    /// The kind of failure and what the library says about it, fit for a log line.
+    package var description: String {
+        switch self {
+        case .connectFailed(let reason): "cannot connect: \(reason)"
+        case .tlsFailed(let reason): "TLS handshake failed: \(reason)"
+        case .timedOut: "no response in time"
+        case .interrupted(let reason): "connection broken: \(reason)"
+        case .responseTooLarge(let limit): "response larger than \(limit) bytes"
+        case .cancelled: "cancelled"
+        case .invalidConfiguration(let reason): "unusable configuration: \(reason)"
+        }
+    }
+}
