@@ -40,14 +40,17 @@ let package = Package(
         module("Observability", ["Platform"]),
         // libcurl client on one thread; small socket server on another.
         module("HTTP", ["CCurl", "Platform"]),
+        // Object model, requests as values, REST client, watch stream, kubeconfig and in-cluster configuration.
+        module("Kubernetes", ["HTTP", "StructuredData", "Platform"]),
 
         // Fakes, the manual clock, the scripted API server and the real control plane, for every test target.
         module(
-            "TestSupport", ["HTTP", "StructuredData", "Observability", "Platform"],
+            "TestSupport", ["Kubernetes", "HTTP", "StructuredData", "Observability", "Platform"],
             path: "Tests/TestSupport"),
         tests(of: "Platform"),
         tests(of: "StructuredData", ["Platform"]),
         tests(of: "Observability", ["Platform"]),
         tests(of: "HTTP", ["Platform"]),
+        tests(of: "Kubernetes", ["HTTP", "StructuredData", "Platform"]),
     ]
 )
