@@ -42,6 +42,8 @@ let package = Package(
         module("HTTP", ["CCurl", "Platform"]),
         // Object model, requests as values, REST client, watch stream, kubeconfig and in-cluster configuration.
         module("Kubernetes", ["HTTP", "StructuredData", "Platform"]),
+        // Reflector, store, work queue, controller, events, leader election, manager.
+        module("ControllerRuntime", ["Kubernetes", "StructuredData", "Observability", "Platform"]),
 
         // Fakes, the manual clock, the scripted API server and the real control plane, for every test target.
         module(

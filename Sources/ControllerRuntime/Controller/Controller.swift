@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: Apache-2.0
+import Kubernetes
+package import Observability
+package import Platform
+
+/// What a controller tells about itself as it works; the default tells nobody.
+package struct ControllerObserver: Sendable {
+    /// A worker began a reconcile.
+    package var started: @Sendable () -> Void
+    /// A worker ended a reconcile after this long.
+    package var finished: @Sendable (ReconcileOutcome, Duration) -> Void
+
+    package init(
+        started: @escaping @Sendable () -> Void = {},
+        finished: @escaping @Sendable (ReconcileOutcome, Duration) -> Void = { _, _ in }
+    ) {
+        self.started = started
+        self.finished = finished
+    }
+
+    /// Tells `other` too, after this one.
+    package func and(_ other: ControllerObserver) -> ControllerObserver {
+        ControllerObserver(
+            started: { [self] in
+                started()
+                other.started()
+            },
+            finished: { [self] outcome, duration in
+                finished(outcome, duration)
+                other.finished(outcome, duration)
+            })
+    }
+}
+
+/// The run that the current task belongs to.
+package enum ReconcileContext {
+    /// Names one run of a reconcile in all its log lines; empty outside of one.
+    @TaskLocal package static var reconcileID = ""
+}
+
+/// Workers that take keys from a queue and reconcile them: retries, back-off, time limit and logs are here.
+package final class Controller: Sendable {
+    /// The policy of a controller.
+    package struct Options: Sendable {
+        /// How many keys are worked on at the same time, 1 at least.
+        package var workers: Int
+        /// How long one reconcile may take before it is cancelled and tried again.
+        package var timeout: Duration
+        /// The waits between failures of one key.
+        package var backoff: Backoff
+
+        package init(
+            workers: Int = 1, timeout: Duration = .seconds(300), backoff: Backoff = .reconcile
+        ) {
+            self.workers = max(workers, 1)
+            self.timeout = timeout
+            self.backoff = backoff
+        }
+    }
+
+    package let name: String
+    package let queue: WorkQueue
+    private let reconciler: any Reconciler
+    private let options: Options
+    private let policy: ReconcilePolicy
+    private let clock: any Clock
+    private let random: RandomFraction
+    private let logger: Logger
+    private let observer: ControllerObserver
+    /// Failures in a row by key; no zeros.
+    private let failures = Locked<[ObjectKey: Int]>([:])
+
+    package init(
+        name: String, reconciler: any Reconciler, queue: WorkQueue, options: Options = Options(),
+        clock: any Clock, random: @escaping RandomFraction, logger: Logger,
+        observer: ControllerObserver = ControllerObserver()
+    ) {
+        self.name = name
+        self.queue = queue
+        self.reconciler = reconciler
+        self.options = options
+        policy = ReconcilePolicy(backoff: options.backoff)
+        self.clock = clock
+        self.random = random
+        self.logger = logger.with(["controller": .string(name)])
+        self.observer = observer
+    }
+
+    /// Works until `stop`, then ends what is in work and returns; cancellation cancels that too.
+    package func run() async {
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { await self.queue.run() }
+            for _ in 0..<options.workers {
+                group.addTask { await self.work() }
+            }
+        }
+    }
+
+    /// Takes no more keys and lets `run` return once those in work are done.
+    package func stop() {
+        queue.shutDown()
+    }
+
+    /// How many keys have failed last time; for tests and diagnosis.
+    package var failingCount: Int { failures.withLock { $0.count } }
+
+    private func work() async {
+        while let key = await queue.next() {
+            await process(key)
+            queue.done(key)
+        }
+    }
+
+    private func process(_ key: ObjectKey) async {
+        let id = makeID()
+        let started = clock.now
+        observer.started()
+        let outcome = await ReconcileContext.$reconcileID.withValue(id) {
+            await reconcile(key, since: started)
+        }
+        let duration = clock.now - started
+        observer.finished(outcome, duration)
+        let failed = failures.withLock { $0[key, default: 0] }
+        let effect = policy.effect(of: outcome, failures: failed, random: random())
+        log(outcome, effect, key, duration, id)
+        apply(effect, to: key, failures: failed)
+    }
+
+    private func reconcile(_ key: ObjectKey, since started: Instant) async -> ReconcileOutcome {
+        let reconciler = reconciler
+        let outcome = await withDeadline(started + options.timeout, on: clock) {
+            do throws(ReconcileError) {
+                return ReconcileOutcome.success(try await reconciler.reconcile(key))
+            } catch {
+                return .failure(error)
+            }
+        }
+        if case .success = outcome { return outcome ?? .timedOut }
+        return Task.isCancelled ? .cancelled : outcome ?? .timedOut
+    }
+
+    private func apply(_ effect: ReconcilePolicy.Effect, to key: ObjectKey, failures failed: Int) {
+        failures.withLock { counts in
+            if case .retry = effect { counts[key] = failed + 1 } else { counts[key] = nil }
+        }
+        switch effect {
+        case .forget: break
+        case .requeue(let delay): queue.add(key, after: delay)
+        case .retry(let delay): queue.retry(key, after: delay)
+        }
+    }
+
+    private func log(
+        _ outcome: ReconcileOutcome, _ effect: ReconcilePolicy.Effect, _ key: ObjectKey,
+        _ duration: Duration, _ id: String
+    ) {
+        var fields: LogFields {
+            var fields: LogFields = [
+                "namespace": .string(key.namespace), "name": .string(key.name), "reconcileID": .string(id),
+                "duration": .duration(duration),
+            ]
+            if case .retry(let delay) = effect { fields = fields.merging(["retryAfter": .duration(delay)]) }
+            guard case .failure(let error) = outcome else { return fields }
+            return fields.merging(["errorType": .string(error.errorType), "error": .string(error.message)])
+        }
+        switch outcome {
+        case .success: logger.debug("Reconciled", fields)
+        case .cancelled: logger.info("Reconcile cancelled", fields)
+        case .timedOut: logger.error("Reconcile timed out", fields)
+        case .failure(let error) where error.disposition == .conflict:
+            logger.debug("Reconcile conflicted", fields)
+        case .failure(let error) where error.disposition == .terminal:
+            logger.error("Reconcile failed for good", fields)
+        case .failure: logger.error("Reconcile failed", fields)
+        }
+    }
+
+    private func makeID() -> String {
+        String(UInt64(random() * 0x1p53), radix: 16)
+    }
+}

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+import Platform
+
+/// How a reconcile ended.
+package enum ReconcileOutcome: Sendable, Hashable {
+    case success(ReconcileResult)
+    case failure(ReconcileError)
+    /// The time limit passed and the reconcile was cancelled.
+    case timedOut
+    /// The controller was stopped and the reconcile cancelled: no failure of the object's.
+    case cancelled
+}
+
+/// What follows from the outcome of a reconcile; the one place that knows about retries.
+struct ReconcilePolicy: Sendable {
+    /// What happens to the key.
+    enum Effect: Sendable, Hashable {
+        /// Nothing until the next event; the count of failures starts anew.
+        case forget
+        /// Another run after this long; the count of failures starts anew.
+        case requeue(after: Duration)
+        /// Another run after this long; the failure counts.
+        case retry(after: Duration)
+    }
+
+    var backoff = Backoff.reconcile
+    /// The share by which chance moves a requested requeue, so that objects made together drift apart.
+    var requeueJitter = 0.1
+
+    /// Decides what follows when `failures` runs in a row, not counting this one, have failed.
+    func effect(of outcome: ReconcileOutcome, failures: Int, random: Double) -> Effect {
+        switch outcome {
+        case .success(.done), .cancelled:
+            return .forget
+        case .success(.requeue(let delay)):
+            return .requeue(after: delay.jittered(by: requeueJitter, random: random))
+        case .timedOut:
+            return .retry(after: backoff.delay(failures: failures + 1, random: random))
+        case .failure(let error):
+            guard error.disposition != .terminal else { return .forget }
+            let delay = backoff.delay(failures: failures + 1, random: random)
+            return .retry(after: max(delay, error.retryAfter ?? .zero))
+        }
+    }
+}
+
+extension ReconcileOutcome {
+    /// The `result` label of `controller_runtime_reconcile_total`; nil for a run that does not count.
+    package var resultLabel: String? {
+        switch self {
+        case .success(.done): "success"
+        case .success(.requeue): "requeue_after"
+        case .failure(let error) where error.disposition == .conflict: "requeue"
+        case .failure, .timedOut: "error"
+        case .cancelled: nil
+        }
+    }
+}
