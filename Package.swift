@@ -54,5 +54,7 @@ let package = Package(
         tests(of: "Observability", ["Platform"]),
         tests(of: "HTTP", ["Platform"]),
         tests(of: "Kubernetes", ["HTTP", "StructuredData", "Platform"]),
+        tests(
+            of: "ControllerRuntime", ["Kubernetes", "HTTP", "StructuredData", "Observability", "Platform"]),
     ]
 )

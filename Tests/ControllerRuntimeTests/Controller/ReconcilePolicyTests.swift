@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+import Testing
+
+@testable import ControllerRuntime
+
+@Suite("Reconcile policy")
+struct ReconcilePolicyTests {
+    private func error(
+        _ disposition: ReconcileError.Disposition, retryAfter: Duration? = nil
+    ) -> ReconcileOutcome {
+        .failure(
+            ReconcileError(
+                errorType: "Some", message: "bad", disposition: disposition, retryAfter: retryAfter))
+    }
+
+    private func effect(_ outcome: ReconcileOutcome, failures: Int = 0) -> ReconcilePolicy.Effect {
+        ReconcilePolicy().effect(of: outcome, failures: failures, random: 0.5)
+    }
+
+    @Test("what follows from each outcome")
+    func effects() {
+        #expect(effect(.success(.done)) == .forget)
+        #expect(effect(.success(.requeue(after: .seconds(30)))) == .requeue(after: .seconds(30)))
+        #expect(effect(error(.retry)) == .retry(after: .seconds(1)))
+        #expect(effect(error(.conflict)) == .retry(after: .seconds(1)))
+        #expect(effect(error(.terminal), failures: 3) == .forget)
+        #expect(effect(.timedOut, failures: 2) == .retry(after: .seconds(4)))
+        #expect(effect(.cancelled) == .forget)
+    }
+
+    @Test("failures in a row wait longer", arguments: [(0, 1), (1, 2), (2, 4), (3, 8), (8, 256), (9, 300)])
+    func backoff(failures: Int, seconds: Int) {
+        #expect(effect(error(.retry), failures: failures) == .retry(after: .seconds(seconds)))
+    }
+
+    @Test("the server's wish is a lower bound of the wait")
+    func retryAfter() {
+        #expect(effect(error(.retry, retryAfter: .seconds(20))) == .retry(after: .seconds(20)))
+        #expect(effect(error(.retry, retryAfter: .seconds(2)), failures: 5) == .retry(after: .seconds(32)))
+    }
+
+    @Test("the result label of each outcome")
+    func labels() {
+        #expect(ReconcileOutcome.success(.done).resultLabel == "success")
+        #expect(ReconcileOutcome.success(.requeue(after: .seconds(1))).resultLabel == "requeue_after")
+        #expect(error(.retry).resultLabel == "error")
+        #expect(error(.terminal).resultLabel == "error")
+        #expect(error(.conflict).resultLabel == "requeue")
+        #expect(ReconcileOutcome.timedOut.resultLabel == "error")
+        #expect(ReconcileOutcome.cancelled.resultLabel == nil)
+    }
+}
