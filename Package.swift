@@ -44,6 +44,10 @@ let package = Package(
         module("Kubernetes", ["HTTP", "StructuredData", "Platform"]),
         // Reflector, store, work queue, controller, events, leader election, manager.
         module("ControllerRuntime", ["Kubernetes", "StructuredData", "Observability", "Platform"]),
+        // The domain: a KubernetesCluster becomes Machines, manifests and a status.
+        module(
+            "ClusterController",
+            ["ControllerRuntime", "Kubernetes", "StructuredData", "Observability", "Platform"]),
 
         // Fakes, the manual clock, the scripted API server and the real control plane, for every test target.
         module(
@@ -56,5 +60,8 @@ let package = Package(
         tests(of: "Kubernetes", ["HTTP", "StructuredData", "Platform"]),
         tests(
             of: "ControllerRuntime", ["Kubernetes", "HTTP", "StructuredData", "Observability", "Platform"]),
+        tests(
+            of: "ClusterController",
+            ["ControllerRuntime", "Kubernetes", "HTTP", "StructuredData", "Observability", "Platform"]),
     ]
 )

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+package import ControllerRuntime
+import Kubernetes
+package import Observability
+import Platform
+
+/// The specification's metrics, as a table.
+package enum ClusterMetricTable {
+    static let clusters = MetricDefinition.gauge(
+        "talos_operator_clusters_total", help: "Clusters, by phase.", labels: ["phase"])
+    static let machinesGenerated = MetricDefinition.counter(
+        "talos_operator_machines_generated", help: "Machines created, by cluster and role.",
+        labels: ["cluster", "role"])
+    static let reconcileDuration = MetricDefinition.histogram(
+        "talos_operator_reconciliation_duration_seconds", help: "How long a reconcile takes.",
+        labels: ["controller"], buckets: [0.001, 0.005, 0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60])
+    static let reconcileErrors = MetricDefinition.counter(
+        "talos_operator_reconciliation_errors_total", help: "Reconciles that failed, by kind of failure.",
+        labels: ["controller", "error_type"])
+    static let fileOperations = MetricDefinition.counter(
+        "talos_operator_file_operations_total", help: "Manifests written and removed.",
+        labels: ["operation", "status"])
+
+    /// All of them, in the order of the specification.
+    package static let definitions = [
+        clusters, machinesGenerated, reconcileDuration, reconcileErrors, fileOperations,
+    ]
+}
+
+/// Counts what happens to clusters.
+package struct ClusterMetrics: Sendable {
+    /// The `controller` label.
+    package static let controllerName = "KubernetesCluster"
+    private static let errorTypes = [
+        "ValidationError", "MachineCreationError", "FileSystemError", "OwnerReferenceError", "APIError",
+        "Timeout",
+    ]
+
+    private let machinesGenerated: Counter
+    private let reconcileDuration: HistogramSeries
+    private let reconcileErrors: Counter
+    private let fileOperations: Counter
+
+    /// Declares the metrics, at zero, in `registry`; what counts clusters is read from `clusters` at every scrape.
+    package init(_ registry: MetricRegistry, clusters: Store<KubernetesCluster>) {
+        machinesGenerated = registry.counter(ClusterMetricTable.machinesGenerated)
+        reconcileDuration = registry.histogram(ClusterMetricTable.reconcileDuration).labels(
+            Self.controllerName)
+        reconcileErrors = registry.counter(ClusterMetricTable.reconcileErrors)
+        fileOperations = registry.counter(ClusterMetricTable.fileOperations)
+        for type in Self.errorTypes { _ = reconcileErrors.labels(Self.controllerName, type) }
+        for operation in ManifestOperation.allCases {
+            for status in ["success", "error"] { _ = fileOperations.labels(operation.rawValue, status) }
+        }
+        let phases = registry.gauge(ClusterMetricTable.clusters)
+        registry.onCollect { [machinesGenerated] in
+            let clusters = clusters.list()
+            Self.count(clusters, phases)
+            // Clusters that are gone must not leave series behind; of two with one name both must be.
+            let names = Set(clusters.map(\.metadata.name))
+            for name in names {
+                for role in MachineRole.allCases { _ = machinesGenerated.labels(name, role.rawValue) }
+            }
+            machinesGenerated.remove { labels in !labels.prefix(1).allSatisfy(names.contains) }
+        }
+    }
+
+    /// A Machine was created.
+    func countMachine(of cluster: ObjectKey, _ role: MachineRole) {
+        machinesGenerated.labels(cluster.name, role.rawValue).increment()
+    }
+
+    /// Counts what a `ManifestStore` does.
+    package var manifestObserver: ManifestObserver {
+        { [fileOperations] operation, succeeded in
+            fileOperations.labels(operation.rawValue, succeeded ? "success" : "error").increment()
+        }
+    }
+
+    /// Counts what a `Controller` does; a conflict is no error.
+    package var controllerObserver: ControllerObserver {
+        ControllerObserver(finished: { [reconcileDuration, reconcileErrors] outcome, duration in
+            reconcileDuration.observe(duration.seconds)
+            switch outcome {
+            case .failure(let error) where error.disposition != .conflict:
+                reconcileErrors.labels(Self.controllerName, error.errorType).increment()
+            case .timedOut:
+                reconcileErrors.labels(Self.controllerName, "Timeout").increment()
+            case .success, .failure, .cancelled:
+                break
+            }
+        })
+    }
+
+    /// Every phase has a series; a cluster without a status is pending.
+    private static func count(_ clusters: [KubernetesCluster], _ phases: Gauge) {
+        var counts: [ClusterPhase: Int] = [:]
+        for cluster in clusters {
+            let phase = cluster.metadata.isBeingDeleted ? .deleting : cluster.status.phase ?? .pending
+            counts[phase, default: 0] += 1
+        }
+        for phase in ClusterPhase.allCases { phases.labels(phase.rawValue).set(Double(counts[phase] ?? 0)) }
+    }
+}

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+import ControllerRuntime
+import Kubernetes
+import Platform
+
+/// Deletion: Machines, manifests, finalizer, each only after the one before is gone for good.
+extension KubernetesClusterReconciler {
+    /// Takes the deletion of a cluster as far as it goes now; it looks at no specification.
+    func cleanUp(_ cluster: KubernetesCluster) async throws(ReconcileError) -> ReconcileResult {
+        // Without it the cleaning up is done, or somebody has decided that it shall not be.
+        guard Self.finalizer.isPresent(on: cluster.metadata) else { return .done }
+
+        let plan = MachinePlan(deleting: machines.list(ownedBy: cluster.metadata.uid))
+        let results = await carryOut(plan, for: cluster)
+        if let error = results.error { throw error }
+        let remaining = machines.list(ownedBy: cluster.metadata.uid)
+        guard remaining.isEmpty else {
+            // Providers have finalizers too; the watch tells when the last Machine is gone.
+            try await report(
+                StatusReport(deleting: cluster, remaining, at: clock.timestamp), ClusterOutcome())
+            return .requeue(after: interval)
+        }
+        try await removeManifests(of: cluster)
+        try await removeFinalizer(from: cluster)
+        memory.forget(cluster.key)
+        log("Successfully deleted cluster", results, of: cluster.key)
+        return .done
+    }
+
+    private func removeManifests(of cluster: KubernetesCluster) async throws(ReconcileError) {
+        do throws(ManifestError) {
+            try await manifests.remove(ManifestOwner(cluster))
+        } catch {
+            let status = StatusReport(
+                deleting: cluster, [], filesProblem: error.description, at: clock.timestamp)
+            try await report(status, ClusterOutcome())
+            throw .fileSystem(error)
+        }
+    }
+
+    private func removeFinalizer(from cluster: KubernetesCluster) async throws(ReconcileError) {
+        do throws(APIError) {
+            guard let updated = try await Self.finalizer.remove(from: cluster, client) else { return }
+            // Another finalizer may keep it; otherwise it is gone with ours.
+            if updated.metadata.finalizers.isEmpty {
+                clusters.record(deletedKey: cluster.key, uid: cluster.metadata.uid)
+            } else {
+                clusters.record(written: updated)
+            }
+        } catch {
+            throw .api(error, "Removing the finalizer")
+        }
+    }
+}
+
+extension MachinePlan {
+    /// The plan that leaves nothing: all Machines at once, for there is no control plane left to keep alive.
+    init(deleting owned: [Machine]) {
+        for machine in owned.sorted(by: { $0.key < $1.key }) {
+            if machine.metadata.isBeingDeleted {
+                leaving.append(machine.key)
+            } else {
+                delete.append(Deletion(key: machine.key, uid: machine.metadata.uid))
+            }
+        }
+    }
+}

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+package import ControllerRuntime
+package import Kubernetes
+package import Observability
+package import Platform
+
+/// Makes of each KubernetesCluster its Machines, their manifests and a status.
+package struct KubernetesClusterReconciler: Reconciler {
+    static let finalizer = Finalizer(APINames.finalizer)
+
+    let clusters: MutationCache<KubernetesCluster>
+    let machines: MutationCache<Machine>
+    let client: KubernetesClient
+    let manifests: ManifestStore
+    let events: EventRecorder
+    let metrics: ClusterMetrics
+    let logger: Logger
+    let clock: any Clock
+    /// How long after one look at a cluster comes the next, event or not.
+    let interval: Duration
+    let memory = ClusterMemory()
+
+    package init(
+        clusters: MutationCache<KubernetesCluster>, machines: MutationCache<Machine>,
+        client: KubernetesClient,
+        manifests: ManifestStore, events: EventRecorder, metrics: ClusterMetrics, logger: Logger,
+        clock: any Clock, interval: Duration
+    ) {
+        self.clusters = clusters
+        self.machines = machines
+        self.client = client
+        self.manifests = manifests
+        self.events = events
+        self.metrics = metrics
+        self.logger = logger.with(["controller": .string(ClusterMetrics.controllerName)])
+        self.clock = clock
+        self.interval = interval
+    }
+
+    /// The specification's workflow, step by step in its order.
+    ///
+    /// One departure: deletion, its last step, is looked at first, so that a cluster whose specification is invalid
+    /// can be deleted too. On a healthy server a new cluster costs a request for each Machine and two more: finalizer
+    /// and status. A cluster in which nothing changed costs none.
+    package func reconcile(_ key: ObjectKey) async throws(ReconcileError) -> ReconcileResult {
+        guard var cluster = clusters.get(key) else {
+            memory.forget(key)
+            return .done
+        }
+        // 7. Deletion handling
+        if cluster.metadata.isBeingDeleted { return try await cleanUp(cluster) }
+
+        let owned = machines.list(ownedBy: cluster.metadata.uid)
+        let before = ClusterMemory.Fingerprint(cluster, owned)
+        if await isSettled(cluster, before) { return .requeue(after: interval) }
+
+        // 1. Resource validation
+        var outcome = ClusterOutcome(machines: owned)
+        let spec: ClusterSpec
+        switch ClusterValidation(cluster.spec, owned: owned) {
+        case .valid(let valid, let warnings): (spec, outcome.warnings) = (valid, warnings)
+        case .invalid(let problems):
+            outcome.problems = problems
+            try await report(StatusReport(cluster, outcome, at: clock.timestamp), outcome)
+            throw .validation(problems)
+        }
+
+        // 2. Finalizer management, before there is anything to clean up
+        cluster = try await addFinalizer(to: cluster)
+
+        // 3. Machine generation
+        let desired = MachineBuilder(cluster, spec).machines()
+        let records = memory.records(of: key)
+        let plan = MachinePlan(
+            desired, clusterName: spec.clusterName, owned: owned, find: machines.get, record: { records[$0] })
+        let results = await carryOut(plan, for: cluster)
+        if let conflict = results.conflict { throw conflict }
+        outcome.take(results, desired, machines.list(ownedBy: cluster.metadata.uid))
+
+        // 4. File generation
+        let fileError = await writeManifests(desired, plan, spec, cluster, &outcome)
+
+        // 5. Owner reference: MachineBuilder has set it in every Machine, MachinePlan has heeded those of others.
+
+        // 6. Status update
+        let isReported = try await report(StatusReport(cluster, outcome, at: clock.timestamp), outcome)
+
+        if let error = results.error ?? fileError { throw error }
+        if isReported { log("Successfully reconciled cluster", results, of: key) }
+        if plan.isSettled, !isReported { memory.settle(key, in: before) }
+        return .requeue(after: interval)
+    }
+}

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+import Kubernetes
+package import StructuredData
+
+/// The Machines that the clusters of a file would get, without any API server.
+///
+/// They are what the operator would apply, except that a cluster which was never applied has no UID, and then its
+/// Machines have no owner references here.
+package struct Rendering: Sendable, Hashable {
+    /// One Machine manifest.
+    package struct Manifest: Sendable, Hashable {
+        /// Where it belongs below an output directory: `{cluster-name}/{machine-name}.yaml`.
+        package var path: String
+        package var document: JSONValue
+
+        /// The manifest as the operator writes it.
+        package var text: String { YAML.document(document) }
+    }
+
+    package private(set) var manifests: [Manifest] = []
+    /// What is wrong, a line each: file and, if it has several documents, which one; field; problem.
+    package private(set) var problems: [String] = []
+    /// What is doubtful, in the same form.
+    package private(set) var warnings: [String] = []
+    private var clusters = 0
+    /// The cluster that has a directory, by the name of the directory.
+    private var directories: [String: ObjectKey] = [:]
+    private var owners: [ObjectKey: ObjectKey] = [:]
+
+    /// Renders every KubernetesCluster of a file; other documents are passed over.
+    ///
+    /// - Parameters:
+    ///   - documents: the content of the file.
+    ///   - file: its name, for messages.
+    package init(_ documents: [JSONValue], file: String) {
+        let objects = documents.flatMap { document in
+            document["kind"] == "List" ? document["items"]?.array ?? [] : [document]
+        }
+        for (index, object) in objects.enumerated()
+        where object["kind"]?.string == KubernetesCluster.definition.kind {
+            clusters += 1
+            add(object, place: objects.count == 1 ? file : "\(file) (document \(index + 1))")
+        }
+        if clusters == 0 { problems.append("\(file): there is no KubernetesCluster in it") }
+    }
+
+    private mutating func add(_ object: JSONValue, place: String) {
+        guard object["apiVersion"]?.string == KubernetesCluster.definition.apiVersion else {
+            return problems.append("\(place): apiVersion: must be \(KubernetesCluster.definition.apiVersion)")
+        }
+        do throws(DecodingProblem) {
+            let cluster = try KubernetesCluster(object)
+            switch ClusterValidation(cluster.spec) {
+            case .invalid(let found):
+                problems += found.map { "\(place): \($0)" }
+            case .valid(let spec, let found):
+                warnings += found.map { "\(place): \($0)" }
+                add(cluster, spec, place)
+            }
+        } catch {
+            problems.append("\(place): \(error)")
+        }
+    }
+
+    private mutating func add(_ cluster: KubernetesCluster, _ spec: ClusterSpec, _ place: String) {
+        let directory = directory(of: cluster, spec)
+        for machine in MachineBuilder(cluster, spec).machines() {
+            if let other = owners.updateValue(cluster.key, forKey: machine.key) {
+                return problems.append(
+                    "\(place): spec.clusterName: Machine \(machine.key) belongs to KubernetesCluster \(other) already"
+                )
+            }
+            let path = "\(directory)/\(ManifestDirectory.fileName(machine))"
+            manifests.append(Manifest(path: path, document: machine.document))
+        }
+    }
+
+    /// As the operator names it: clusters of one name in different namespaces do not share a directory.
+    private mutating func directory(of cluster: KubernetesCluster, _ spec: ClusterSpec) -> String {
+        let name = spec.clusterName.description
+        if directories[name] == nil { directories[name] = cluster.key }
+        return directories[name]?.namespace == cluster.metadata.namespace
+            ? name : "\(name).\(cluster.metadata.namespace)"
+    }
+}

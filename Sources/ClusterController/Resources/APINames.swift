@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// The names that are contract: group, labels, finalizer.
+package enum APINames {
+    package static let group = "vitistack.io"
+    package static let version = "v1alpha1"
+    /// Label of a Machine: the name of the cluster that it belongs to.
+    package static let clusterNameLabel = "cluster.vitistack.io/cluster-name"
+    /// Label of a Machine: `controlplane` or `worker`.
+    package static let roleLabel = "cluster.vitistack.io/role"
+    /// Label of a worker Machine: the name of its group.
+    package static let workerGroupLabel = "cluster.vitistack.io/worker-group"
+    /// Annotation of a Machine: a digest of everything that was applied to it.
+    ///
+    /// It gives away a field that has left the template since, which the Machine's remaining fields cannot.
+    package static let appliedDigestAnnotation = "cluster.vitistack.io/applied-digest"
+    /// Keeps a KubernetesCluster until its Machines and manifests are gone.
+    package static let finalizer = "cluster.vitistack.io/finalizer"
+    /// The owner of our fields in server-side apply.
+    package static let fieldManager = "talos-operator"
+}

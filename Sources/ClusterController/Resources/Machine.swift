@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+package import Kubernetes
+package import StructuredData
+
+/// A Machine as this program reads it.
+///
+/// Of the status, which providers fill with addresses, disks and more, only what readiness takes is kept: the
+/// cache holds every Machine there is.
+package struct Machine: Resource, Hashable {
+    package static let definition = ResourceDefinition(
+        group: APINames.group, version: APINames.version, kind: "Machine", plural: "machines")
+
+    package var metadata: ObjectMeta
+    /// Null if it is absent.
+    package var spec: JSONValue
+    package var state: State
+
+    /// What a provider says about the machine.
+    package enum State: Sendable, Hashable {
+        /// Its phase is `Running` and its `Ready` condition, if it has one, is True.
+        case ready
+        /// Its phase is `Failed`.
+        case failed
+        /// Anything else, or nothing yet.
+        case notReady
+    }
+
+    package init(metadata: ObjectMeta, spec: JSONValue, state: State = .notReady) {
+        self.metadata = metadata
+        self.spec = spec
+        self.state = state
+    }
+
+    package init(_ object: JSONValue) throws(DecodingProblem) {
+        self.init(
+            metadata: try ObjectMeta(of: object), spec: object["spec"] ?? .null,
+            state: State(status: object["status"] ?? .null))
+    }
+
+    package var isReady: Bool { state == .ready }
+}
+
+extension Machine.State {
+    /// Reads a status that anyone may have written; what cannot be read does not make a Machine ready.
+    init(status: JSONValue) {
+        switch status["phase"]?.string {
+        case "Running":
+            let ready = status["conditions"]?.array?.first { $0["type"] == "Ready" }
+            self = ready == nil || ready?["status"] == "True" ? .ready : .notReady
+        case "Failed":
+            self = .failed
+        default:
+            self = .notReady
+        }
+    }
+}

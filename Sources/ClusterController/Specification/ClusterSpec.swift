@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+import Kubernetes
+package import StructuredData
+
+/// The specification of a cluster, checked: what its Machines are made from.
+package struct ClusterSpec: Sendable, Hashable {
+    package var clusterName: ClusterName
+    package var kubernetesVersion: Version
+    package var talosVersion: Version
+    package var endpoint: ClusterEndpoint
+    package var podSubnets: [CIDR]
+    package var serviceSubnets: [CIDR]
+    /// The disk that Talos is installed to.
+    package var installDisk: String
+    package var controlPlane: ControlPlane
+    /// In the order of the specification, names unique.
+    package var workers: [WorkerGroup]
+
+    /// What stands in for fields that the specification leaves out.
+    package enum Default {
+        package static let podSubnets = ["10.244.0.0/16"].compactMap(CIDR.init)
+        package static let serviceSubnets = ["10.96.0.0/12"].compactMap(CIDR.init)
+        package static let installDisk = "/dev/sda"
+    }
+}
+
+extension ClusterSpec {
+    /// What is wrong if the cluster was renamed although it controls the Machines `owned`; nil if it was not.
+    ///
+    /// They cannot be renamed along with it, and to replace every one of them is not what an edit of a name asks for.
+    package func renameProblem(_ owned: [Machine]) -> FieldProblem? {
+        let names = Set(owned.map { $0.metadata.labels[APINames.clusterNameLabel] ?? "" })
+        // A label alone proves nothing, since it can be edited; the Machines' own names cannot.
+        guard names.count == 1, let name = names.first, name != clusterName.description, !name.isEmpty,
+            owned.allSatisfy({ $0.metadata.name.hasPrefix("\(name)-") })
+        else { return nil }
+        return FieldProblem(
+            path: "spec.clusterName", problem: "must stay \(name), the name of its \(owned.count) Machines")
+    }
+}
+
+/// The control plane of a cluster.
+package struct ControlPlane: Sendable, Hashable {
+    package var replicas: ReplicaCount
+    package var template: MachineTemplate
+}
+
+/// Workers that are alike.
+package struct WorkerGroup: Sendable, Hashable {
+    package var name: WorkerGroupName
+    package var replicas: ReplicaCount
+    package var template: MachineTemplate
+}
+
+/// What the user wants in every Machine of one part of the topology; unknown fields travel untouched.
+package struct MachineTemplate: Sendable, Hashable {
+    package var labels: [String: String] = [:]
+    package var annotations: [String: String] = [:]
+    package var spec = JSONObject()
+}

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// The checks of `spec.talosConfig`.
+///
+/// Everything in it is optional: what the specification calls required (token, certificate authority) is
+/// generated where the user does not bring it along. Fields of Talos that are not listed here pass unread.
+struct TalosConfigFields {
+    let cluster: Cluster
+    let installDisk: String?
+
+    init(_ field: Field) {
+        _ = field.object()
+        Self.checkMachine(field["machine"])
+        cluster = Cluster(field["cluster"])
+        installDisk = Self.install(field["install"])
+    }
+
+    private static func checkMachine(_ machine: Field) {
+        _ = machine.object()
+        if let type = machine["type"].text(), MachineRole(rawValue: type) == nil {
+            machine["type"].report("must be controlplane or worker, not \(Field.quote(type))")
+        }
+        _ = machine["token"].text()
+        let authority = machine["ca"]
+        if authority.object() != nil {
+            // One half alone is of no use, and half of what was meant.
+            _ = authority["crt"].required.text()
+            _ = authority["key"].required.text()
+        }
+        checkTexts(machine["certSANs"])
+        _ = machine["kubelet"].object()
+        _ = machine["kubelet"]["image"].text()
+        _ = machine["kubelet"]["extraArgs"].textMap()
+    }
+
+    private static func install(_ install: Field) -> String? {
+        _ = install.object()
+        _ = install["image"].text()
+        _ = install["bootloader"].flag()
+        _ = install["wipe"].flag()
+        checkTexts(install["extraKernelArgs"])
+        guard let disk = install["disk"].text() else { return nil }
+        if !disk.hasPrefix("/dev/") || disk == "/dev/" {
+            install["disk"].report("must be a device such as /dev/sda, not \(Field.quote(disk))")
+        }
+        return disk
+    }
+
+    private static func checkTexts(_ field: Field) {
+        for element in field.elements() { _ = element.required.text() }
+    }
+
+    /// `talosConfig.cluster`, which repeats some fields of the specification's top level.
+    struct Cluster {
+        private let field: Field
+
+        fileprivate init(_ field: Field) {
+            self.field = field
+            _ = field.object()
+            _ = field["controlPlane"].object()
+            _ = network.object()
+            if let domain = network["dnsDomain"].text(), !DNS1123.isSubdomain(domain) {
+                network["dnsDomain"].report("must be a DNS domain, not \(Field.quote(domain))")
+            }
+        }
+
+        var network: Field { field["network"] }
+
+        /// Reports what contradicts the top level; to repeat it is allowed.
+        func check(_ clusterName: ClusterName?, _ endpoint: ClusterEndpoint?) {
+            Self.check(field["name"], "spec.clusterName", clusterName?.description)
+            Self.check(field["controlPlane"]["endpoint"], "spec.clusterEndpoint", endpoint?.description)
+        }
+
+        private static func check(_ field: Field, _ path: String, _ expected: String?) {
+            guard let text = field.text(), let expected, text != expected else { return }
+            field.report("must be the same as \(path) (\(expected)), or absent, not \(Field.quote(text))")
+        }
+    }
+}

@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: Apache-2.0
+import Kubernetes
+import Platform
+import StructuredData
+import TestSupport
+import Testing
+
+@testable import ClusterController
+
+/// What the API server is told about the resources has to agree with what the operator takes for granted.
+@Suite("The custom resource definitions")
+struct CustomResourceDefinitionTests {
+    private let clusters: JSONValue
+    private let machines: JSONValue
+
+    init() throws {
+        func definition(_ plural: String) throws -> JSONValue {
+            let path = "\(Repository.root)/config/crd/vitistack.io_\(plural).yaml"
+            return try #require(YAML.documents(FileSystem.read(path, limit: 1 << 20)).first)
+        }
+        clusters = try definition("kubernetesclusters")
+        machines = try definition("machines")
+    }
+
+    /// The schema of the field at a path from the root; `*` is the element of a list.
+    private func schema(_ definition: JSONValue, _ path: String) throws -> JSONValue {
+        var schema = try #require(
+            definition["spec"]?["versions"]?.array?.first?["schema"]?["openAPIV3Schema"])
+        for part in path.split(separator: ".") {
+            let next = part == "*" ? schema["items"] : schema["properties"]?[String(part)]
+            schema = try #require(next, "\(path) at \(part)")
+        }
+        return schema
+    }
+
+    private func cluster(_ path: String) throws -> JSONValue { try schema(clusters, "spec.\(path)") }
+
+    /// Whether a text follows the pattern and the length limits of a field.
+    private func accepts(_ schema: JSONValue, _ text: String) throws -> Bool {
+        let pattern = try Regex(schema["pattern"]?.string ?? "")
+        let lengths = (schema["minLength"]?.integer ?? 0)...(schema["maxLength"]?.integer ?? .max)
+        guard lengths.contains(Int64(text.unicodeScalars.count)), try pattern.firstMatch(in: text) != nil
+        else { return false }
+        return !(schema["not"]?["enum"]?.array?.contains(.string(text)) ?? false)
+    }
+
+    @Test("names, group, version and scope are those the client asks for")
+    func names() {
+        for (definition, type) in [
+            (clusters, KubernetesCluster.definition), (machines, Machine.definition),
+        ] {
+            let spec = definition["spec"]
+            #expect(definition["metadata"]?["name"]?.string == "\(type.plural).\(APINames.group)")
+            #expect(spec?["group"]?.string == APINames.group)
+            #expect(spec?["names"]?["kind"]?.string == type.kind)
+            #expect(spec?["names"]?["plural"]?.string == type.plural)
+            #expect(spec?["scope"] == "Namespaced")
+            let version = spec?["versions"]?.array?.first
+            #expect(version?["name"]?.string == APINames.version)
+            #expect(version?["subresources"]?["status"] != nil)
+        }
+    }
+
+    @Test("what has to be there is what the validation misses first")
+    func required() throws {
+        guard case .invalid(let problems) = ClusterValidation(.object([:])) else {
+            Issue.record("an empty specification is valid")
+            return
+        }
+        let required = try schema(clusters, "spec")["required"]?.array ?? []
+        #expect(problems.map(\.path).sorted() == required.compactMap(\.string).map { "spec.\($0)" }.sorted())
+    }
+
+    @Test("a control plane has the sizes that the operator takes")
+    func controlPlaneReplicas() throws {
+        let allowed = try cluster("controlPlane.replicas")["enum"]?.array?.compactMap(\.integer)
+        #expect(allowed == (Int64(-1)...100).filter { ReplicaCount(controlPlane: $0) != nil })
+    }
+
+    @Test("a worker group has the sizes that the operator takes")
+    func workerReplicas() throws {
+        let replicas = try cluster("workers.*.replicas")
+        let (least, most) = (
+            try #require(replicas["minimum"]?.integer), try #require(replicas["maximum"]?.integer)
+        )
+        #expect(most == ReplicaCount.maximumOfGroup)
+        #expect(ReplicaCount(workers: least) != nil && ReplicaCount(workers: least - 1) == nil)
+        #expect(ReplicaCount(workers: most) != nil && ReplicaCount(workers: most + 1) == nil)
+    }
+
+    @Test("the longest cluster name leaves room for the longest name of a control plane Machine")
+    func clusterNameLength() throws {
+        let longest = try #require(cluster("clusterName")["maxLength"]?.integer)
+        let name = String(repeating: "c", count: Int(longest))
+        #expect("\(name)-cp-6".utf8.count == TopologyLimits.longestMachineName)
+    }
+
+    @Test("lists are as long as the operator reads them", arguments: [("podSubnets", 16), ("workers", 100)])
+    func listLengths(field: String, length: Int) throws {
+        #expect(try cluster(field)["maxItems"]?.integer == Int64(length))
+        let long = JSONValue.array(Array(repeating: .null, count: length + 1))
+        guard case .invalid(let problems) = ClusterValidation(.object([field: long])) else { return }
+        #expect(problems.contains { $0.path == "spec.\(field)" }, "\(problems.map(\.path))")
+    }
+
+    @Test(
+        "both sides agree about a cluster's name",
+        arguments: ["a", "a-b", "0", "", "-a", "a-", "A", "a.b", "a_b", "ä", "a b", "cp", "a\n"])
+    func clusterName(text: String) throws {
+        #expect(try accepts(cluster("clusterName"), text) == (ClusterName(text) != nil))
+    }
+
+    @Test(
+        "both sides agree about a worker group's name",
+        arguments: ["a", "cp", "cp2", "", "-", "w-1", "W", "x.y"])
+    func groupName(text: String) throws {
+        #expect(try accepts(cluster("workers.*.name"), text) == (WorkerGroupName(text) != nil))
+    }
+
+    @Test(
+        "both sides agree about a version",
+        arguments: [
+            "v1.28.3", "v0.0.0", "1.28.3", "v1.28", "v1.28.3.4", "v01.2.3", "v1.2.3-rc.1", "V1.2.3", "v1..3",
+            "", "v1.2.3 ",
+        ])
+    func version(text: String) throws {
+        for field in ["kubernetesVersion", "talosVersion"] {
+            #expect(try accepts(cluster(field), text) == (Version(text) != nil), "\(field)")
+        }
+    }
+
+    @Test(
+        "both sides agree about an endpoint",
+        arguments: [
+            "https://192.168.1.100:6443", "https://k8s.example.com:443", "https://[2001:db8::10]:6443",
+            "http://192.168.1.100:6443", "https://192.168.1.100", "https://host:0", "https://host:65536",
+            "https://host:65535", "https://host:06443", "https://:6443", "https://host:6443/", "host:6443",
+            "https://user@host:6443", "https://-host:6443", "https://host name:6443",
+        ])
+    func endpoint(text: String) throws {
+        for field in ["clusterEndpoint", "talosConfig.cluster.controlPlane.endpoint"] {
+            #expect(try accepts(cluster(field), text) == (ClusterEndpoint(text) != nil), "\(field)")
+        }
+    }
+
+    @Test(
+        "the schema refuses no network that the operator takes, and most that it does not",
+        arguments: [
+            ("10.244.0.0/16", true), ("0.0.0.0/0", true), ("fd00:10::/56", true), ("::/0", true),
+            ("10.244.0.0", false), ("10.244.0.0/33", false), ("256.0.0.0/8", false), ("fd00::/129", false),
+            ("010.0.0.0/8", false), ("10.0.0.0/08", false), ("", false), ("10.0.0/8", false),
+        ])
+    func network(text: String, isValid: Bool) throws {
+        #expect((CIDR(text) != nil) == isValid)
+        for field in [
+            "podSubnets", "serviceSubnets", "talosConfig.cluster.network.podSubnets",
+            "talosConfig.cluster.network.serviceSubnets",
+        ] {
+            #expect(try accepts(cluster("\(field).*"), text) == isValid, "\(field)")
+        }
+    }
+
+    @Test("defaults are those the operator falls back to")
+    func defaults() throws {
+        #expect(
+            try cluster("talosConfig.install.disk")["default"]?.string == ClusterSpec.Default.installDisk)
+        for (field, subnets) in [
+            ("podSubnets", ClusterSpec.Default.podSubnets),
+            ("serviceSubnets", ClusterSpec.Default.serviceSubnets),
+        ] {
+            // Two fields can give them, so the schema only tells.
+            let description = try #require(cluster(field)["description"]?.string)
+            for subnet in subnets { #expect(description.contains(subnet.description)) }
+        }
+    }
+
+    @Test("the machine types are the roles")
+    func machineTypes() throws {
+        let types = try cluster("talosConfig.machine.type")["enum"]?.array?.compactMap(\.string)
+        #expect(types == MachineRole.allCases.map(\.rawValue))
+    }
+
+    @Test("every field of the status that is written is in the schema, or the server would drop it")
+    func statusFields() throws {
+        let fields = try #require(schema(clusters, "status")["properties"]?.object?.keys)
+        #expect(
+            Set(fields) == [
+                "phase", "conditions", "controlPlaneReady", "workersReady", "machineCount",
+                "observedGeneration", "lastUpdated",
+            ])
+        let phases = try #require(schema(clusters, "status.phase")["description"]?.string)
+        for phase in ClusterPhase.allCases { #expect(phases.contains(phase.rawValue)) }
+    }
+
+    @Test("what a template brings along reaches the Machine")
+    func unknownFields() throws {
+        for field in ["controlPlane.machineTemplate.spec", "workers.*.machineTemplate.spec"] {
+            #expect(try cluster(field)["x-kubernetes-preserve-unknown-fields"] == true, "\(field)")
+        }
+        #expect(try schema(machines, "spec")["x-kubernetes-preserve-unknown-fields"] == true)
+    }
+}

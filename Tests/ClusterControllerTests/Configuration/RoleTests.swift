@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+import Platform
+import StructuredData
+import TestSupport
+import Testing
+
+/// What the operator may do is contract: no more than its users were told, and no less than it needs.
+@Suite("The operator's role")
+struct RoleTests {
+    private struct Rule: Hashable, CustomStringConvertible {
+        var group: String
+        var resource: String
+        var verbs: Set<String>
+
+        var description: String { "\(group)/\(resource): \(verbs.sorted().joined(separator: ","))" }
+    }
+
+    private func documents(_ name: String) throws -> [JSONValue] {
+        try YAML.documents(FileSystem.read("\(Repository.root)/config/rbac/\(name).yaml", limit: 1 << 20))
+    }
+
+    /// A rule for each pair of a group and a resource.
+    private func rules(_ role: JSONValue?) -> Set<Rule> {
+        func texts(_ value: JSONValue?) -> [String] { value?.array?.compactMap(\.string) ?? [] }
+        let rules = role?["rules"]?.array ?? []
+        return Set(
+            rules.flatMap { rule in
+                texts(rule["apiGroups"]).flatMap { group in
+                    texts(rule["resources"]).map { resource in
+                        Rule(group: group, resource: resource, verbs: Set(texts(rule["verbs"])))
+                    }
+                }
+            })
+    }
+
+    private static let all: Set = ["get", "list", "watch", "create", "update", "patch", "delete"]
+    private static let specified: Set = [
+        Rule(group: "vitistack.io", resource: "kubernetesclusters", verbs: all),
+        Rule(group: "vitistack.io", resource: "machines", verbs: all),
+        Rule(group: "", resource: "events", verbs: ["create", "patch"]),
+        Rule(group: "coordination.k8s.io", resource: "leases", verbs: all),
+    ]
+    /// For the status subresource, and for owner references where a plugin asks for the right to block.
+    private static let added: Set = [
+        Rule(group: "vitistack.io", resource: "kubernetesclusters/status", verbs: ["patch"]),
+        Rule(group: "vitistack.io", resource: "kubernetesclusters/finalizers", verbs: ["update"]),
+    ]
+
+    @Test("it has the specification's rules, the two additions, and nothing else")
+    func clusterRole() throws {
+        let role = try #require(documents("role").first)
+        #expect(role["kind"] == "ClusterRole")
+        #expect(rules(role) == Self.specified.union(Self.added))
+    }
+
+    @Test("no rule has a wildcard or touches secrets")
+    func narrow() throws {
+        for name in ["role", "leader-election"] {
+            for rule in try documents(name).flatMap({ rules($0) }) {
+                #expect(!rule.verbs.contains("*") && rule.resource != "*" && rule.group != "*")
+                #expect(rule.resource != "secrets")
+            }
+        }
+    }
+
+    @Test("bindings name a role and an account that exist")
+    func bindings() throws {
+        let account = try #require(documents("account").last)
+        let roles = try (documents("role") + documents("leader-election")).filter {
+            $0["kind"] == "ClusterRole" || $0["kind"] == "Role"
+        }
+        let bindings = try (documents("role-binding") + documents("leader-election")).filter {
+            $0["roleRef"] != nil
+        }
+        #expect(bindings.count == 2)
+        for binding in bindings {
+            #expect(
+                roles.contains {
+                    $0["kind"] == binding["roleRef"]?["kind"]
+                        && $0["metadata"]?["name"] == binding["roleRef"]?["name"]
+                })
+            let subject = binding["subjects"]?.array?.first
+            #expect(subject?["kind"] == account["kind"])
+            #expect(subject?["name"] == account["metadata"]?["name"])
+            #expect(subject?["namespace"] == account["metadata"]?["namespace"])
+        }
+    }
+}
