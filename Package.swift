@@ -26,6 +26,7 @@ func tests(of name: String, _ dependencies: [Target.Dependency] = []) -> Target 
 // The order of this list is the architecture: a target may depend only on those above it.
 let package = Package(
     name: "talos-operator",
+    products: [.executable(name: "talos-operator", targets: ["TalosOperator"])],
     targets: [
         // C libraries as modules: header-only, one library each, no logic. CGlibc is what Swift's own Glibc leaves out.
         .systemLibrary(name: "CCurl", providers: [.apt(["libcurl4-openssl-dev"])]),
@@ -48,6 +49,14 @@ let package = Package(
         module(
             "ClusterController",
             ["ControllerRuntime", "Kubernetes", "StructuredData", "Observability", "Platform"]),
+        // Settings, wiring, signals, sub-commands; nothing else.
+        .executableTarget(
+            name: "TalosOperator",
+            dependencies: [
+                "ClusterController", "ControllerRuntime", "Kubernetes", "HTTP", "Observability",
+                "StructuredData", "Platform", "CGlibc",
+            ],
+            swiftSettings: strict),
 
         // Fakes, the manual clock, the scripted API server and the real control plane, for every test target.
         module(
@@ -63,5 +72,11 @@ let package = Package(
         tests(
             of: "ClusterController",
             ["ControllerRuntime", "Kubernetes", "HTTP", "StructuredData", "Observability", "Platform"]),
+        tests(
+            of: "TalosOperator",
+            [
+                "ClusterController", "ControllerRuntime", "Kubernetes", "HTTP", "StructuredData",
+                "Observability", "Platform",
+            ]),
     ]
 )

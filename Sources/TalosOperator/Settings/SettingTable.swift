@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: Apache-2.0
+import ClusterController
+import HTTP
+import Observability
+
+/// One row of the settings table: names, default, words, and how a text becomes a value.
+struct Setting: Sendable {
+    /// The flag without its dashes.
+    var flag: String
+    /// The environment variable, for the settings that have one.
+    var variable: String?
+    /// What stands for the value in `--help`; empty for a switch.
+    var placeholder: String
+    /// The default as a user would type it.
+    var defaultText: String
+    var help: String
+    /// What values are allowed, to finish the sentence "must be …".
+    var allowed: String
+    var isRepeatable = false
+    /// Puts the value of a text into the settings; false if the text is not allowed.
+    var assign: @Sendable (String, inout Settings) -> Bool
+
+    var isSwitch: Bool { placeholder.isEmpty }
+}
+
+extension Setting {
+    /// Every setting of `talos-operator run`, in the order of `--help`.
+    ///
+    /// The help text is made of these rows, and the README is checked against them.
+    static let all: [Setting] = specified + cluster + leaderElection + process
+
+    /// Those of the specification, each of them an environment variable too.
+    private static let specified: [Setting] = [
+        duration(
+            "reconcile-interval", "RECONCILE_INTERVAL", \.reconcileInterval, "30s",
+            "how often a cluster is looked at although nothing happened", .seconds(1)...(.seconds(86_400))),
+        Setting(
+            flag: "max-concurrent-reconciles", variable: "MAX_CONCURRENT_RECONCILES", placeholder: "N",
+            defaultText: "1", help: "how many clusters are reconciled at the same time",
+            allowed: "a whole number from 1 to 256"
+        ) { text, settings in
+            guard let number = Int(text), (1...256).contains(number) else { return false }
+            settings.maxConcurrentReconciles = number
+            return true
+        },
+        address(
+            "metrics-bind-address", "METRICS_BIND_ADDRESS", \.metricsBindAddress, ":8080",
+            "where /metrics listens; 0 turns it off"),
+        address(
+            "health-probe-bind-address", "HEALTH_PROBE_BIND_ADDRESS", \.healthProbeBindAddress, ":8081",
+            "where /healthz and /readyz listen; 0 turns them off"),
+        text(
+            "results-path", "RESULTS_PATH", \.resultsPath, "PATH", "hack/results",
+            "directory for the generated Machine manifests", allowed: "a path"
+        ) { !$0.isEmpty },
+        text(
+            "kubebuilder-assets", "KUBEBUILDER_ASSETS", \.kubebuilderAssets, "PATH", "",
+            "directory of the Kubernetes test binaries; only the development tools use it",
+            allowed: "a path"
+        ) { _ in true },
+    ]
+
+    private static let cluster: [Setting] = [
+        text(
+            "kubeconfig", nil, \.kubeconfig, "FILE", "",
+            "kubeconfig to use; otherwise $KUBECONFIG, then the pod's service account, then ~/.kube/config",
+            allowed: "the path of a file"
+        ) { !$0.isEmpty },
+        Setting(
+            flag: "watch-namespace", variable: nil, placeholder: "NAMESPACE", defaultText: "",
+            help: "namespace to watch, may be given several times; all if not given",
+            allowed: "a namespace: up to 63 lower-case letters, digits and dashes, not at its ends",
+            isRepeatable: true
+        ) { text, settings in
+            guard DNS1123.isLabel(text) else { return false }
+            if !settings.watchNamespaces.contains(text) { settings.watchNamespaces.append(text) }
+            return true
+        },
+        text(
+            "watch-label-selector", nil, \.watchLabelSelector, "SELECTOR", "",
+            "only the KubernetesClusters with these labels (shard=a,tier in (x,y)); all if not given",
+            allowed: "a label selector"
+        ) { _ in true },
+    ]
+
+    private static let leaderElection: [Setting] = [
+        Setting(
+            flag: "leader-elect", variable: nil, placeholder: "", defaultText: "true inside a cluster",
+            help: "work only while holding the Lease, so that several replicas may run",
+            allowed: "true or false"
+        ) { text, settings in
+            guard let value = Bool(text) else { return false }
+            settings.leaderElect = value
+            return true
+        },
+        text(
+            "leader-election-namespace", nil, \.leaderElectionNamespace, "NAMESPACE", "",
+            "namespace of the Lease; the operator's own if not given", allowed: "a namespace",
+            isAllowed: DNS1123.isLabel),
+        duration(
+            "leader-election-lease-duration", nil, \.leaseDuration, "15s",
+            "how long other replicas wait after the last renewal they saw", .seconds(1)...(.seconds(3600))),
+        duration(
+            "leader-election-renew-deadline", nil, \.renewDeadline, "10s",
+            "how long the leader goes on without a successful renewal", .seconds(1)...(.seconds(3600))),
+        duration(
+            "leader-election-retry-period", nil, \.retryPeriod, "2s",
+            "time between two tries to take or renew the Lease", .seconds(1)...(.seconds(3600))),
+    ]
+
+    private static let process: [Setting] = [
+        Setting(
+            flag: "log-level", variable: nil, placeholder: "LEVEL", defaultText: "info",
+            help: "least important lines to log",
+            allowed: "one of " + LogLevel.allCases.map(\.name).joined(separator: ", ")
+        ) { text, settings in
+            guard let level = LogLevel.allCases.first(where: { $0.name == text }) else { return false }
+            settings.logLevel = level
+            return true
+        },
+        Setting(
+            flag: "log-format", variable: nil, placeholder: "FORMAT",
+            defaultText: "text on a terminal, json elsewhere",
+            help: "how log lines are written", allowed: "json or text"
+        ) { text, settings in
+            guard let format = LogFormat(rawValue: text) else { return false }
+            settings.logFormat = format
+            return true
+        },
+        duration(
+            "grace-period", nil, \.gracePeriod, "25s",
+            "how long work in flight may take after SIGTERM", .zero...(.seconds(3600))),
+    ]
+}
+
+extension Setting {
+    private static func duration(
+        _ flag: String, _ variable: String?, _ path: any WritableKeyPath<Settings, Duration> & Sendable,
+        _ defaultText: String, _ help: String, _ range: ClosedRange<Duration>
+    ) -> Setting {
+        let bounds = "\(GoDuration.text(range.lowerBound)) to \(GoDuration.text(range.upperBound))"
+        return Setting(
+            flag: flag, variable: variable, placeholder: "DURATION", defaultText: defaultText, help: help,
+            allowed: "a duration such as 30s or 1m30s, from \(bounds)"
+        ) { text, settings in
+            guard let value = GoDuration.parse(text), range.contains(value) else { return false }
+            settings[keyPath: path] = value
+            return true
+        }
+    }
+
+    private static func address(
+        _ flag: String, _ variable: String, _ path: any WritableKeyPath<Settings, BindAddress?> & Sendable,
+        _ defaultText: String, _ help: String
+    ) -> Setting {
+        Setting(
+            flag: flag, variable: variable, placeholder: "ADDRESS", defaultText: defaultText, help: help,
+            allowed: "0, :PORT, HOST:PORT or [IPv6]:PORT"
+        ) { text, settings in
+            if text == "0" {
+                settings[keyPath: path] = nil
+                return true
+            }
+            guard let address = BindAddress(parsing: text) else { return false }
+            settings[keyPath: path] = address
+            return true
+        }
+    }
+
+    private static func text(
+        _ flag: String, _ variable: String?, _ path: any WritableKeyPath<Settings, String> & Sendable,
+        _ placeholder: String, _ defaultText: String, _ help: String, allowed: String,
+        isAllowed: @escaping @Sendable (String) -> Bool
+    ) -> Setting {
+        Setting(
+            flag: flag, variable: variable, placeholder: placeholder, defaultText: defaultText, help: help,
+            allowed: allowed
+        ) { text, settings in
+            guard isAllowed(text) else { return false }
+            settings[keyPath: path] = text
+            return true
+        }
+    }
+}

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+import HTTP
+import Observability
+import Platform
+import TestSupport
+import Testing
+
+@testable import TalosOperator
+
+@Suite("Endpoints")
+struct EndpointsTests {
+    private let registry = MetricRegistry()
+    private let checks = HealthChecks(
+        logger: Logger(sink: RecordingLogSink(), level: .info, format: .json, clock: ManualClock()))
+
+    /// Starts `server`, asks it once over loopback, and stops it.
+    private func get(
+        _ target: String, from server: HTTPServer, accept: String? = nil
+    ) async throws -> HTTPResponse {
+        try server.start()
+        let port = try #require(server.boundPort)
+        let transport = try CurlTransport(
+            TransportConfiguration(
+                endpoint: Endpoint(scheme: .http, host: "127.0.0.1", port: port), userAgent: "tests"))
+        defer { transport.shutdown() }
+        var headers = HTTPHeaders()
+        if let accept { headers["Accept"] = accept }
+        let response = try await transport.send(
+            HTTPRequest(method: .get, target: target, headers: headers, timeout: .seconds(10)))
+        await server.stop()
+        return response
+    }
+
+    private func loopback() throws -> BindAddress {
+        try #require(BindAddress(parsing: "127.0.0.1:0"))
+    }
+
+    @Test("metrics are there in the text format, with its content type")
+    func metrics() async throws {
+        registry.counter(.counter("things_total", help: "Things.")).labels().increment()
+        let response = try await get("/metrics", from: Endpoints.metrics(registry, on: loopback()))
+        #expect(response.head.status == 200)
+        #expect(response.head.headers["Content-Type"] == ExpositionFormat.prometheusText.contentType)
+        #expect(
+            String(decoding: response.body, as: UTF8.self)
+                == "# HELP things_total Things.\n# TYPE things_total counter\nthings_total 1\n")
+    }
+
+    @Test("a scraper that wants OpenMetrics gets it")
+    func openMetrics() async throws {
+        let response = try await get(
+            "/metrics", from: Endpoints.metrics(registry, on: loopback()),
+            accept: "application/openmetrics-text;version=1.0.0,text/plain;q=0.5")
+        #expect(response.head.headers["Content-Type"] == ExpositionFormat.openMetrics.contentType)
+        #expect(response.body == Array("# EOF\n".utf8))
+    }
+
+    @Test("nothing but metrics is there", arguments: ["/", "/metrics/", "/healthz", "/debug/pprof"])
+    func onlyMetrics(path: String) async throws {
+        #expect(
+            try await get(path, from: Endpoints.metrics(registry, on: loopback())).head.status == 404)
+    }
+
+    @Test(
+        "probes answer for all checks and for each",
+        arguments: [
+            ("/healthz", 200), ("/readyz", 500), ("/readyz?exclude=broken", 200), ("/readyz/broken", 500),
+            ("/readyz/works", 200), ("/readyz/nothing", 404), ("/metrics", 404), ("/healthzz", 404),
+        ])
+    func probes(target: String, status: Int) async throws {
+        checks.add("works", to: .readiness) { .healthy }
+        checks.add("broken", to: .readiness) { .unhealthy("not today") }
+        let response = try await get(target, from: Endpoints.probes(checks, on: loopback()))
+        #expect(response.head.status == status)
+    }
+
+    @Test("a port that is taken is an error that names the address")
+    func taken() async throws {
+        let first = Endpoints.metrics(registry, on: try loopback())
+        try first.start()
+        let port = try #require(first.boundPort)
+        let address = try #require(BindAddress(parsing: "127.0.0.1:\(port)"))
+        #expect(throws: HTTPServerError.self) { try Endpoints.probes(checks, on: address).start() }
+        await first.stop()
+    }
+}
