@@ -1,0 +1,103 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# Installs the Debian packages this project needs, and only those that are missing.
+set -euo pipefail
+HACK=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+# shellcheck source=hack/control-plane/common.sh
+source "$HACK/control-plane/common.sh"
+
+usage() {
+    cat <<'EOF'
+usage: hack/install-deps.sh GROUP...
+
+  build          headers and libraries that `swift build` links with
+  check          linters and tools of `make check`
+  control-plane  what hack/control-plane.sh needs to build and run a control plane
+  prometheus     promtool, unpacked into the cache (no server is installed); prints its path
+  all            all of them
+
+A second run finds everything in place and needs neither root nor network.
+EOF
+}
+
+# Prints the packages of group $1.
+packages_of() {
+    case $1 in
+        build) echo ca-certificates gcc libc6-dev libcurl4-openssl-dev libyaml-dev make ;;
+        check) echo jq openssl python3-venv shellcheck yamllint ;;
+        control-plane)
+            echo ca-certificates curl dpkg-dev gcc golang-github-modern-go-reflect2-dev golang-go jq \
+                libc6-dev make openssl python3-venv rsync
+            ;;
+        prometheus) ;;
+        *) die "unknown group '$1' (see --help)" ;;
+    esac
+}
+
+is_installed() { [[ $(dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null) == installed ]]; }
+
+# Runs apt-get as root, or says what root has to run.
+as_root() {
+    if ((EUID == 0)); then
+        "$@"
+    elif type -P sudo >/dev/null; then
+        sudo "$@"
+    else
+        return 1
+    fi
+}
+
+install_packages() {
+    local package missing=() log
+    for package in "$@"; do
+        is_installed "$package" || missing+=("$package")
+    done
+    ((${#missing[@]})) || return 0
+    say "installing ${missing[*]}"
+    log=$(mktemp)
+    # Old lists may still do when they cannot be updated. Another apt-get may hold the lock for a while.
+    as_root apt-get -q update >"$log" 2>&1 || true
+    if ! as_root env DEBIAN_FRONTEND=noninteractive apt-get -q -o DPkg::Lock::Timeout=300 \
+        install -y --no-install-recommends "${missing[@]}" >>"$log" 2>&1; then
+        tail -n 5 "$log" >&2
+        rm -f "$log"
+        die "these packages are needed; as root, run: apt-get install --no-install-recommends ${missing[*]}"
+    fi
+    rm -f "$log"
+}
+
+# The package would start a server as a service: only its promtool is taken.
+install_promtool() {
+    local tool=$CACHE/prometheus/promtool work
+    if [[ ! -x $tool ]]; then
+        mkdir -p "$CACHE"
+        work=$(mktemp -d "$CACHE/prometheus.XXXXXX")
+        # shellcheck disable=SC2064 # the directory of now
+        trap "rm -rf '$work'" EXIT
+        say "getting promtool"
+        private_apt "$work/apt"
+        unpack_package prometheus "$work/package"
+        publish "$work/package/usr/bin/promtool" "$tool"
+    fi
+    printf '%s\n' "$tool"
+}
+
+main() {
+    local group groups=("$@") list packages=()
+    case ${1:-} in
+        "") usage >&2 && exit 2 ;;
+        -h | --help) usage && exit ;;
+        all) groups=(build check control-plane prometheus) ;;
+    esac
+    for group in "${groups[@]}"; do
+        list=$(packages_of "$group")
+        read -r -a list <<<"$list"
+        packages+=("${list[@]}")
+    done
+    install_packages "${packages[@]}"
+    for group in "${groups[@]}"; do
+        [[ $group != prometheus ]] || install_promtool
+    done
+}
+
+main "$@"; exit # this file may change while it runs: read no further
