@@ -78,5 +78,13 @@ let package = Package(
                 "ClusterController", "ControllerRuntime", "Kubernetes", "HTTP", "StructuredData",
                 "Observability", "Platform",
             ]),
+        // The whole program against a real etcd, kube-apiserver and kube-controller-manager.
+        .testTarget(
+            name: "IntegrationTests",
+            dependencies: [
+                "TestSupport", "ClusterController", "ControllerRuntime", "Kubernetes", "HTTP",
+                "StructuredData", "Observability", "Platform", "TalosOperator",
+            ],
+            swiftSettings: strict),
     ]
 )

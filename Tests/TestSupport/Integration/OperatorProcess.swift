@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+import Glibc
+import HTTP
+import StructuredData
+
+/// The built program as a child process, with a results directory of its own.
+package final class OperatorProcess: Sendable {
+    package let process: Subprocess
+    package let resultsPath: String
+    package let metricsPort: UInt16
+    package let probePort: UInt16
+
+    /// Starts it against `controlPlane` as the restricted user; it watches `namespace` alone.
+    ///
+    /// `flags` come last, so they beat those that are set here.
+    package init(
+        _ controlPlane: ControlPlane, namespace: String, flags: [String] = [],
+        environment: [String: String] = [:], resultsPath: String? = nil
+    ) throws {
+        let directory = try resultsPath ?? TemporaryDirectory.make(in: controlPlane.stateDirectory)
+        let (metricsPort, probePort) = (try FreePort.find(), try FreePort.find())
+        process = try Subprocess(
+            [
+                Repository.operatorBinary, "run", "--kubeconfig", controlPlane.operatorKubeconfig,
+                "--metrics-bind-address", "127.0.0.1:\(metricsPort)",
+                "--health-probe-bind-address", "127.0.0.1:\(probePort)", "--results-path", directory,
+                "--watch-namespace", namespace, "--log-format", "json", "--log-level", "debug",
+            ] + flags,
+            environment: Repository.environment.merging(environment) { $1 })
+        self.resultsPath = directory
+        self.metricsPort = metricsPort
+        self.probePort = probePort
+    }
+
+    /// Waits for the log line with this message; nil if the program ends without it.
+    @discardableResult
+    package func logLine(_ message: String) async -> String? {
+        await process.line { $0.contains("\"message\":\"\(message)\"") }
+    }
+
+    /// Waits until there are `count` log lines with this message, the `start`th line or later.
+    ///
+    /// - Returns: The number of the line after the last of them; nil if the program ends before.
+    @discardableResult
+    package func logLines(_ message: String, count: Int, from start: Int = 0) async -> Int? {
+        var next = start
+        for _ in 0..<count {
+            let index = await process.index(from: next) { $0.contains("\"message\":\"\(message)\"") }
+            guard let index else { return nil }
+            next = index + 1
+        }
+        return next
+    }
+
+    /// Asks it to stop and returns how it ended.
+    @discardableResult
+    package func stop() async -> Subprocess.Ending {
+        process.signal(SIGTERM)
+        return await process.ending()
+    }
+
+    /// Ends it without a chance to tidy up.
+    package func kill() async {
+        process.signal(SIGKILL)
+        _ = await process.ending()
+    }
+
+    /// The page of metrics.
+    package func metrics() async throws -> String {
+        String(decoding: try await get("/metrics", port: metricsPort).body, as: UTF8.self)
+    }
+
+    /// The value of a series, as in `workqueue_depth{name="x"}`; nil if there is none.
+    package func metric(_ series: String) async throws -> Double? {
+        let line = try await metrics().split(separator: "\n").first { $0.hasPrefix("\(series) ") }
+        return line.flatMap { Double($0.dropFirst(series.count + 1)) }
+    }
+
+    /// The answer to a probe: status and text.
+    package func probe(_ path: String) async throws -> (status: Int, text: String) {
+        let response = try await get(path, port: probePort)
+        return (response.head.status, String(decoding: response.body, as: UTF8.self))
+    }
+
+    private func get(_ path: String, port: UInt16) async throws -> HTTPResponse {
+        let transport = try CurlTransport(
+            TransportConfiguration(
+                endpoint: Endpoint(scheme: .http, host: "127.0.0.1", port: port), userAgent: "tests"))
+        defer { transport.shutdown() }
+        return try await transport.send(HTTPRequest(method: .get, target: path, timeout: .seconds(10)))
+    }
+}
+
+/// Ports that nobody listens on at the moment.
+package enum FreePort {
+    /// The system had no socket or no port left.
+    package struct NoPort: Error {}
+
+    /// A port of 127.0.0.1; whoever needs it should take it soon.
+    package static func find() throws -> UInt16 {
+        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        guard descriptor >= 0 else { throw NoPort() }
+        defer { close(descriptor) }
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
+        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+        let isBound = withUnsafeMutablePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { generic in
+                bind(descriptor, generic, length) == 0 && getsockname(descriptor, generic, &length) == 0
+            }
+        }
+        guard isBound else { throw NoPort() }
+        return UInt16(bigEndian: address.sin_port)
+    }
+}
