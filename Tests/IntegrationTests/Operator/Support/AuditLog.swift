@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+import Kubernetes
+import StructuredData
+import TestSupport
+
+/// A request that the API server has answered, from its audit log.
+struct AuditEntry: Sendable {
+    var verb: String
+    var resource: String
+    var subresource: String
+    var name: String
+    var user: String
+    var status: Int
+    /// When it came in, in RFC 3339 with microseconds: sorts as text.
+    var time: String
+
+    init(_ event: JSONValue) {
+        let object = event["objectRef"] ?? .null
+        verb = event["verb"]?.string ?? ""
+        resource = object["resource"]?.string ?? ""
+        subresource = object["subresource"]?.string ?? ""
+        name = object["name"]?.string ?? ""
+        user = event["user"]?["username"]?.string ?? ""
+        status = Int(event["responseStatus"]?["code"]?.integer ?? 0)
+        time = event["requestReceivedTimestamp"]?.string ?? ""
+    }
+
+    var isWrite: Bool { !["get", "list", "watch"].contains(verb) }
+    var isCreation: Bool { status == 201 }
+}
+
+extension Scenario {
+    /// The name of the user that operators run as unless a test says otherwise.
+    static let operatorUser = "talos-operator"
+
+    /// What the operators' user asked for in the namespace, in order.
+    func requests(of user: String = operatorUser) async throws -> [AuditEntry] {
+        try await auditEntries().filter { $0.user == user }.sorted { $0.time < $1.time }
+    }
+
+    /// What the operators' user wrote in the namespace, in order.
+    func writes(of user: String = operatorUser) async throws -> [AuditEntry] {
+        try await requests(of: user).filter(\.isWrite)
+    }
+
+    /// Everything asked in the namespace, by anybody, up to now.
+    ///
+    /// The log is written after the answer, so a request of our own marks the present.
+    private func auditEntries() async throws -> [AuditEntry] {
+        let marker = "marker-\(UInt32.random(in: 0 ... .max))"
+        while true {
+            _ = try await client.delete(ConfigMap.self, key(marker))
+            let grep = try Subprocess(["/usr/bin/grep", "-F", namespace, controlPlane.auditLog])
+            _ = await grep.ending()
+            if let end = grep.lines.firstIndex(where: { $0.contains(marker) }) {
+                return try grep.lines[..<end].map { AuditEntry(try JSONValue(json: Array($0.utf8))) }
+            }
+            try Task.checkCancellation()
+        }
+    }
+}

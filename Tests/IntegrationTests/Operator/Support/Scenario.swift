@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: Apache-2.0
+import Glibc
+import Kubernetes
+import Platform
+import StructuredData
+import TestSupport
+
+/// A namespace of its own with an administrator's client, and operators that end with it.
+final class Scenario: Sendable {
+    let controlPlane: ControlPlane
+    let namespace: String
+    let client: KubernetesClient
+    private let operators = Locked<[OperatorProcess]>([])
+
+    private init(_ controlPlane: ControlPlane, _ purpose: String) async throws {
+        self.controlPlane = controlPlane
+        namespace = try await controlPlane.makeNamespace(purpose)
+        client = try controlPlane.adminClient()
+    }
+
+    /// Runs `body` in a new namespace and ends what it started; if it throws, the operators' last words are shown.
+    static func run(
+        _ purpose: String, on controlPlane: ControlPlane? = nil,
+        _ body: (Scenario) async throws -> Void
+    ) async throws {
+        let chosen: ControlPlane
+        if let controlPlane { chosen = controlPlane } else { chosen = try await .shared() }
+        let scenario = try await Scenario(chosen, purpose)
+        do {
+            try await body(scenario)
+        } catch {
+            scenario.showLogs()
+            await scenario.end()
+            throw error
+        }
+        await scenario.end()
+    }
+
+    /// Starts the program as the restricted user; it watches the namespace alone unless `flags` say more.
+    @discardableResult
+    func startOperator(
+        _ flags: String..., environment: [String: String] = [:], resultsPath: String? = nil
+    ) throws -> OperatorProcess {
+        try startOperator(flags: flags, environment: environment, resultsPath: resultsPath)
+    }
+
+    @discardableResult
+    func startOperator(
+        flags: [String], environment: [String: String] = [:], resultsPath: String? = nil
+    ) throws -> OperatorProcess {
+        let process = try OperatorProcess(
+            controlPlane, namespace: namespace, flags: flags, environment: environment,
+            resultsPath: resultsPath)
+        operators.withLock { $0.append(process) }
+        return process
+    }
+
+    private func end() async {
+        for process in operators.withLock({ $0 }) {
+            await process.kill()
+            // What a test run leaves in /tmp does not matter to it.
+            let removal = Result { try Subprocess(["/bin/rm", "-rf", process.resultsPath]) }
+            if case .success(let removal) = removal { _ = await removal.ending() }
+        }
+    }
+
+    private func showLogs() {
+        for process in operators.withLock({ $0 }) {
+            print("--- operator \(process.process.pid) in \(namespace)")
+            for line in process.process.lines.suffix(15) { print(line.prefix(600)) }
+        }
+    }
+}
+
+extension Scenario {
+    func key(_ name: String) -> ObjectKey { ObjectKey(namespace: namespace, name: name) }
+
+    // MARK: Clusters
+
+    @discardableResult
+    func create(_ cluster: ClusterDocument) async throws -> StoredCluster {
+        try await client.create(StoredCluster.self, cluster.json, namespace: namespace)
+    }
+
+    func cluster(_ name: String) async throws -> StoredCluster {
+        try await client.get(StoredCluster.self, key(name))
+    }
+
+    /// Changes the specification.
+    @discardableResult
+    func edit(_ name: String, _ spec: JSONValue) async throws -> StoredCluster {
+        try await client.mergePatch(StoredCluster.self, key(name), ["spec": spec])
+    }
+
+    /// Waits until `isTrue` of the cluster.
+    @discardableResult
+    func wait(for name: String, _ isTrue: (StoredCluster) -> Bool) async throws -> StoredCluster {
+        try await client.waitFor(StoredCluster.self, key(name), isTrue)
+    }
+
+    /// Waits until the operator has done all it can for the cluster.
+    @discardableResult
+    func complete(_ name: String) async throws -> StoredCluster {
+        try await wait(for: name, \.isComplete)
+    }
+
+    /// Deletes the cluster and waits until it is gone.
+    func deleteCompletely(_ name: String) async throws {
+        _ = try await client.delete(StoredCluster.self, key(name))
+        try await client.waitUntilGone(StoredCluster.self, key(name))
+    }
+
+    // MARK: Machines
+
+    func machines() async throws -> [StoredMachine] {
+        try await client.list(StoredMachine.self, ObjectSelection(namespace: namespace)).items
+            .sorted { $0.key < $1.key }
+    }
+
+    func machine(_ name: String) async throws -> StoredMachine {
+        try await client.get(StoredMachine.self, key(name))
+    }
+
+    @discardableResult
+    func patchMachine(
+        _ name: String, _ patch: JSONValue, subresource: Subresource? = nil
+    ) async throws -> StoredMachine {
+        try await client.mergePatch(StoredMachine.self, key(name), patch, subresource: subresource)
+    }
+
+    /// Waits until `isTrue` of all Machines of the namespace.
+    @discardableResult
+    func waitForMachines(_ isTrue: ([StoredMachine]) -> Bool) async throws -> [StoredMachine] {
+        try await client.waitUntil(StoredMachine.self, in: namespace, isTrue)
+    }
+
+    /// Waits until the Machines of the namespace have these names.
+    @discardableResult
+    func waitForMachines(named names: [String]) async throws -> [StoredMachine] {
+        let names = names.sorted()
+        return try await waitForMachines { $0.map(\.name) == names }
+    }
+
+    // MARK: Events
+
+    /// The Events about an object, in order of their names.
+    func events(about name: String) async throws -> [StoredEvent] {
+        try await client.list(StoredEvent.self, ObjectSelection(namespace: namespace)).items
+            .filter { $0.document["involvedObject"]?["name"]?.string == name }
+    }
+
+    /// Waits for an Event about an object.
+    @discardableResult
+    func event(about name: String, reason: String) async throws -> StoredEvent {
+        let matches = { (event: StoredEvent) in
+            event.document["involvedObject"]?["name"]?.string == name
+                && event.document["reason"]?.string == reason
+        }
+        let events = try await client.waitUntil(StoredEvent.self, in: namespace) {
+            $0.contains(where: matches)
+        }
+        guard let event = events.first(where: matches) else { throw APIError.invalidRequest("unreachable") }
+        return event
+    }
+}
+
+/// The manifests that an operator wrote.
+extension OperatorProcess {
+    /// The names in a directory below the results path, sorted; nil if there is no such directory.
+    func files(in directory: String) -> [String]? {
+        let listing = Result { () throws(FileError) in try FileSystem.list("\(resultsPath)/\(directory)") }
+        guard case .success(let names) = listing else { return nil }
+        return names.sorted()
+    }
+
+    /// The manifests of a directory, by Machine.
+    func manifests(in directory: String) throws -> [String: JSONValue] {
+        var manifests: [String: JSONValue] = [:]
+        for file in files(in: directory) ?? [] where file.hasSuffix(".yaml") {
+            let bytes = try FileSystem.read("\(resultsPath)/\(directory)/\(file)", limit: 16 << 20)
+            let documents = try YAML.documents(bytes)
+            manifests[String(file.dropLast(".yaml".count))] = documents.first
+        }
+        return manifests
+    }
+}
+
+/// The bearer token of the operator's user.
+func token(of controlPlane: ControlPlane) throws -> String {
+    String(decoding: try FileSystem.read(controlPlane.operatorTokenFile, limit: 4096), as: UTF8.self)
+}
+
+/// Users that may do nothing until somebody lets them.
+extension Scenario {
+    /// A kubeconfig of a new user with this name, who has a certificate and no rights.
+    func makeUser(_ name: String) async throws -> String {
+        _ = try await controlPlane.issueCertificate(user: name)
+        let certificate = "\(controlPlane.stateDirectory)/pki/\(name)"
+        let document: JSONValue = [
+            "apiVersion": "v1", "kind": "Config", "current-context": "c",
+            "contexts": [["name": "c", "context": ["cluster": "c", "user": "u"]]],
+            "clusters": [
+                [
+                    "name": "c",
+                    "cluster": [
+                        "server": .string(controlPlane.server),
+                        "certificate-authority": .string(controlPlane.certificateAuthorityFile),
+                    ],
+                ]
+            ],
+            "users": [
+                [
+                    "name": "u",
+                    "user": [
+                        "client-certificate": .string("\(certificate).crt"),
+                        "client-key": .string("\(certificate).key"),
+                    ],
+                ]
+            ],
+        ]
+        let path = "\(controlPlane.stateDirectory)/\(name).kubeconfig"
+        try FileSystem.replace(path, with: document.encoded())
+        return path
+    }
+
+    /// Binds the shipped ClusterRole to a user, in the namespace.
+    func bindRole(to user: String) async throws {
+        let binding: JSONValue = [
+            "metadata": ["name": .string(user)],
+            "roleRef": [
+                "apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "talos-operator",
+            ],
+            "subjects": [["kind": "User", "name": .string(user), "apiGroup": "rbac.authorization.k8s.io"]],
+        ]
+        _ = try await client.create(RoleBinding.self, binding, namespace: namespace)
+    }
+}
