@@ -201,7 +201,11 @@ struct FaultTests {
             try await concurrently(0..<300, width: 6) { number in
                 let made = try await bench.create("w-\(number)")
                 _ = try await bench.client.get(Widget.self, made.key)
-                _ = try await bench.client.mergePatch(Widget.self, made.key, ["spec": ["size": 2]])
+                // A patch of a certain version may be sent again when a connection breaks, as the operator's are.
+                let version = JSONValue.string(made.metadata.resourceVersion.text)
+                _ = try await bench.client.mergePatch(
+                    Widget.self, made.key,
+                    ["metadata": ["resourceVersion": version], "spec": ["size": 2]])
             }
             try await bench.create("the-last")
             try await running.sees("the-last")
