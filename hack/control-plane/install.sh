@@ -139,16 +139,13 @@ get_source() {
 
 # Mends what breaks old Kubernetes when it is built with a newer Go than its own.
 mend_source() {
-    local reflect=github.com/modern-go/reflect2 validate=github.com/go-openapi/validate/type.go
+    local reflect=github.com/modern-go/reflect2
     # reflect2 1.0.1 crashes the API server at the first custom resource when built with Go 1.18 or newer.
     if grep -q "^# $reflect v1\.0\.1 " "$SOURCE/vendor/modules.txt"; then
         rm -rf "${SOURCE:?}/vendor/$reflect"
         cp -rL "/usr/share/gocode/src/$reflect" "$SOURCE/vendor/$reflect"
     fi
     [[ -e $SOURCE/vendor/$reflect/go_above_118.go ]] || die "this Kubernetes needs reflect2 1.0.2 or newer"
-    # Built with Go 1.16 or newer, its schema validation takes every empty string of a custom resource for null.
-    sed -i 's/data == nil || reflect\.DeepEqual(reflect\.Zero(reflect\.TypeOf(data)), reflect\.ValueOf(data))/data == nil/' \
-        "$SOURCE/vendor/$validate"
 }
 
 build() {
