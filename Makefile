@@ -62,15 +62,15 @@ control-plane:
 
 .PHONY: test
 test: build-deps control-plane check-crds ## Run every test, the integration tests on a real control plane too
-	swift test $(SWIFT_FLAGS)
+	hack/test.sh $(SWIFT_FLAGS)
 
 .PHONY: unit
 unit: build-deps ## Run the tests that need no control plane
-	swift test $(SWIFT_FLAGS) --skip '^IntegrationTests\.'
+	hack/test.sh $(SWIFT_FLAGS) --skip '^IntegrationTests\.'
 
 .PHONY: integration
 integration: build-deps control-plane check-crds ## Run the tests on a real control plane
-	swift test $(SWIFT_FLAGS) --filter '^IntegrationTests\.'
+	hack/test.sh $(SWIFT_FLAGS) --filter '^IntegrationTests\.'
 
 .PHONY: check-crds
 check-crds: control-plane ## Check on a real API server what the CRDs refuse
@@ -80,7 +80,7 @@ check-crds: control-plane ## Check on a real API server what the CRDs refuse
 
 .PHONY: tsan
 tsan: build-deps ## Run the concurrent tests under the thread sanitizer
-	swift test --sanitize=thread --scratch-path .build/tsan --filter '$(CONCURRENT_TESTS)'
+	hack/test.sh --sanitize=thread --scratch-path .build/tsan --filter '$(CONCURRENT_TESTS)'
 
 .PHONY: bench
 bench: release control-plane ## Measure N=100 clusters beside a Go operator (PEER=0: alone); JSON lines

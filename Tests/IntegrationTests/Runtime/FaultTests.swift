@@ -9,7 +9,7 @@ import TestSupport
 import Testing
 
 /// One at a time: they all disturb the same control plane.
-@Suite("Client and reflector while the control plane fails", .serialized, .timeLimit(.minutes(2)))
+@Suite("Client and reflector while the control plane fails", .serialized, .timeLimit(.minutes(5)))
 struct FaultTests {
     @Test("an API server killed five times under writes costs no event and at most one list each time")
     func killedServer() async throws {
@@ -83,15 +83,13 @@ struct FaultTests {
         try await bench.create("in-the-backup")
         try await bench.controlPlane.backUp()
         try await running(RunningReflector<Widget>(bench)) { running in
-            for number in 0..<20 { try await bench.create("lost-\(number)") }
-            try await running.sees("lost-19")
-            let before = running.reflector.currentStatus.version
+            // More than the control plane itself writes until the reflector looks again.
+            for number in 0..<300 { try await bench.create("lost-\(number)") }
+            try await running.sees("lost-299")
             try await bench.controlPlane.restoreBackup()
-            try await running.sees("lost-19", gone: true)
+            try await running.sees("lost-299", gone: true)
             #expect(running.store.list().map(\.metadata.name) == ["in-the-backup"])
             #expect(running.relists == [.versionRegression])
-            let after = running.reflector.currentStatus.version
-            #expect(before.isNewer(than: after) == true)
             try await bench.create("new")
             try await running.sees("new")
         }

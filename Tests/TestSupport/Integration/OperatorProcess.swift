@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import Glibc
 import HTTP
+import Platform
 import StructuredData
 
 /// The built program as a child process, with a results directory of its own.
@@ -91,26 +92,40 @@ package final class OperatorProcess: Sendable {
     }
 }
 
-/// Ports that nobody listens on at the moment.
+/// Ports for servers that a test starts.
 package enum FreePort {
-    /// The system had no socket or no port left.
+    /// Every port of the range was taken.
     package struct NoPort: Error {}
 
-    /// A port of 127.0.0.1; whoever needs it should take it soon.
+    /// Below the system's ephemeral ports, which any connection may get, and the control plane's own.
+    private static let range: Range<UInt16> = 10_000..<20_000
+    /// Where the search goes on: no two calls find the same port, used or not, for a long time.
+    private static let next = Locked(UInt16.random(in: range))
+
+    /// A port of 127.0.0.1 that nobody listens on.
     package static func find() throws -> UInt16 {
+        for _ in range {
+            let port = next.withLock { next in
+                defer { next = next + 1 < range.upperBound ? next + 1 : range.lowerBound }
+                return next
+            }
+            if isFree(port) { return port }
+        }
+        throw NoPort()
+    }
+
+    private static func isFree(_ port: UInt16) -> Bool {
         let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        guard descriptor >= 0 else { throw NoPort() }
+        guard descriptor >= 0 else { return false }
         defer { close(descriptor) }
         var address = sockaddr_in()
         address.sin_family = sa_family_t(AF_INET)
         address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
-        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-        let isBound = withUnsafeMutablePointer(to: &address) { pointer in
+        address.sin_port = port.bigEndian
+        return withUnsafePointer(to: &address) { pointer in
             pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { generic in
-                bind(descriptor, generic, length) == 0 && getsockname(descriptor, generic, &length) == 0
+                bind(descriptor, generic, socklen_t(MemoryLayout<sockaddr_in>.size)) == 0
             }
         }
-        guard isBound else { throw NoPort() }
-        return UInt16(bigEndian: address.sin_port)
     }
 }
