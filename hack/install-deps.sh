@@ -27,7 +27,7 @@ packages_of() {
         check) echo jq openssl python3-venv shellcheck yamllint ;;
         control-plane)
             echo ca-certificates curl dpkg-dev gcc golang-github-modern-go-reflect2-dev golang-go jq \
-                libc6-dev make openssl python3-venv rsync
+                libc6-dev make openssl python3-h2 python3-venv rsync
             ;;
         prometheus) ;;
         *) die "unknown group '$1' (see --help)" ;;
