@@ -41,30 +41,88 @@ package final class Subprocess: Sendable {
 
     package let pid: pid_t
     private let state = Locked(State())
+    /// The writing end of the program's standard input; nil if that is empty, or closed by now.
+    private let input: Locked<Int32?>
+    private let onLine: (@Sendable (String) -> Void)?
 
     /// Starts `arguments[0]`, an absolute path, with standard output and error in one stream.
-    package init(_ arguments: [String], environment: [String: String] = [:]) throws {
-        var pipeEnds: [Int32] = [0, 0]
-        guard pipe(&pipeEnds) == 0 else { throw StartError(description: "pipe: \(errno)") }
-        for end in pipeEnds { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
+    ///
+    /// - `hasInput`: whether `write` can be used; otherwise standard input is empty.
+    /// - `onLine`: is given each line, on the thread that reads them.
+    package init(
+        _ arguments: [String], environment: [String: String] = [:], hasInput: Bool = false,
+        onLine: (@Sendable (String) -> Void)? = nil
+    ) throws {
+        self.onLine = onLine
+        let pipeEnds = try Self.makePipe()
+        let inputEnds = hasInput ? try Self.makeSocketPair() : nil
+        input = Locked(inputEnds?.write)
         var actions = posix_spawn_file_actions_t()
         posix_spawn_file_actions_init(&actions)
         defer { posix_spawn_file_actions_destroy(&actions) }
-        posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
-        posix_spawn_file_actions_adddup2(&actions, pipeEnds[1], 1)
-        posix_spawn_file_actions_adddup2(&actions, pipeEnds[1], 2)
+        if let inputEnds {
+            posix_spawn_file_actions_adddup2(&actions, inputEnds.read, 0)
+        } else {
+            posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
+        }
+        posix_spawn_file_actions_adddup2(&actions, pipeEnds.write, 1)
+        posix_spawn_file_actions_adddup2(&actions, pipeEnds.write, 2)
         let argv = Self.cStrings(arguments)
         let envp = Self.cStrings(environment.map { "\($0.key)=\($0.value)" })
         defer { for pointer in argv + envp { free(pointer) } }
         var child = pid_t()
         let code = posix_spawn(&child, arguments[0], &actions, nil, argv, envp)
-        close(pipeEnds[1])
+        close(pipeEnds.write)
+        if let inputEnds { close(inputEnds.read) }
         guard code == 0 else {
-            close(pipeEnds[0])
+            close(pipeEnds.read)
+            if let inputEnds { close(inputEnds.write) }
             throw StartError(description: "\(arguments[0]): \(String(cString: strerror(code)))")
         }
         pid = child
-        Self.collect(Collector(process: self, descriptor: pipeEnds[0], pid: child))
+        Self.collect(Collector(process: self, descriptor: pipeEnds.read, pid: child))
+    }
+
+    private static func makePipe() throws -> (read: Int32, write: Int32) {
+        var ends: [Int32] = [0, 0]
+        guard pipe(&ends) == 0 else { throw StartError(description: "pipe: \(errno)") }
+        for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
+        return (ends[0], ends[1])
+    }
+
+    /// For standard input: writing to a program that is gone is an error then, not SIGPIPE.
+    private static func makeSocketPair() throws -> (read: Int32, write: Int32) {
+        var ends: [Int32] = [0, 0]
+        let type = Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue)
+        guard socketpair(AF_UNIX, type, 0, &ends) == 0 else {
+            throw StartError(description: "socketpair: \(errno)")
+        }
+        return (ends[0], ends[1])
+    }
+
+    /// Writes a line to its standard input; lost if the program reads no more.
+    package func write(_ line: String) {
+        let bytes = Array("\(line)\n".utf8)
+        input.withLock { descriptor in
+            guard let descriptor else { return }
+            var written = 0
+            while written < bytes.count {
+                let count = bytes[written...].withUnsafeBytes {
+                    send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
+                }
+                if count < 0 && errno == EINTR { continue }
+                guard count > 0 else { return }
+                written += count
+            }
+        }
+    }
+
+    /// Ends its standard input.
+    package func closeInput() {
+        input.withLock { descriptor in
+            if let open = descriptor { close(open) }
+            descriptor = nil
+        }
     }
 
     /// Every line printed so far.
@@ -126,10 +184,12 @@ package final class Subprocess: Sendable {
             for id in woken.keys { state.waiters[id] = nil }
             return woken.values.map { ($0.continuation, index) }
         }
+        onLine?(line)
         for (continuation, index) in woken { continuation.resume(returning: index) }
     }
 
     fileprivate func ended(_ ending: Ending) {
+        closeInput()
         let waiters = state.withLock { state in
             state.ending = ending
             defer { state.waiters = [:] }
