@@ -66,18 +66,21 @@ listeners() {
         /proc/net/tcp{,6} 2>/dev/null || true # IPv6 may be off
 }
 
-# Sets PORT to one that nobody listens on, below the range the kernel gives to clients. Somebody may still be quicker:
-# then the server that is to listen on it ends.
+# Sets PORT to one that nobody listens on, below the range the kernel gives to clients, and that no other control plane
+# has: its server may be about to start again. Somebody may still be quicker: then the server that is to listen on it
+# ends.
 pick_port() {
     PORT=$((20000 + RANDOM % 12000))
-    [[ -z $(listeners "$PORT") ]] || pick_port
+    while [[ -n $(listeners "$PORT") ]] || grep -qsE "^(SERVER|ETCD_URL)=.*:$PORT\$" "$ROOT"/*/state; do
+        PORT=$((20000 + RANDOM % 12000))
+    done
 }
 
 # Starts etcd and waits until it listens on port $1: it itself, for the port may belong to somebody else's etcd.
 start_etcd() {
-    local pid inode tenths=600
+    local pid inode twentieths=2400
     start_component etcd
-    while pid=$(pid_of etcd) && ((tenths-- > 0)); do
+    while pid=$(pid_of etcd) && ((twentieths-- > 0)); do
         for inode in $(listeners "$1"); do
             [[ -z $(find "/proc/$pid/fd" -lname "socket:\[$inode\]" 2>/dev/null) ]] || return 0
         done
@@ -105,7 +108,7 @@ start_apiserver() {
 
 # Starts the controller manager and waits until its garbage collector has seen every kind there is.
 start_controller_manager() {
-    local log=$STATE/logs/controller-manager.log tenths=100 size=0
+    local log=$STATE/logs/controller-manager.log tenths=1200 size=0
     [[ ! -e $log ]] || size=$(stat -c %s "$log")
     start_component controller-manager
     until grep -qi 'all resource monitors have synced' < <(tail -c "+$((size + 1))" "$log"); do
@@ -134,6 +137,7 @@ write_arguments() {
         "--service-account-signing-key-file=$pki/service-account.key" --disable-admission-plugins=ServiceAccount \
         --service-cluster-ip-range=10.0.0.0/24 --allow-privileged=true --profiling=false \
         "--audit-policy-file=$HACK/control-plane/audit-policy.yaml" "--audit-log-path=$STATE/audit.log" \
+        --audit-log-maxsize=100000 \
         >"$STATE/apiserver.args"
     # Up to 1.23 there was a second port, without TLS, on all interfaces.
     [[ $("$KUBE_CONTROLLER_MANAGER" --help) != *" --port int"* ]] || port=(--port=0)
