@@ -60,7 +60,7 @@ let package = Package(
 
         // Fakes, the manual clock, the scripted API server and the real control plane, for every test target.
         module(
-            "TestSupport", ["Kubernetes", "HTTP", "StructuredData", "Observability", "Platform"],
+            "TestSupport", ["Kubernetes", "HTTP", "StructuredData", "Observability", "Platform", "CGlibc"],
             path: "Tests/TestSupport"),
         tests(of: "Platform"),
         tests(of: "StructuredData", ["Platform"]),

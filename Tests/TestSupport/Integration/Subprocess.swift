@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-package import Glibc
+import Glibc
 import Platform
 
 /// A running program whose output is collected line by line and whose end can be awaited.
@@ -25,6 +25,7 @@ package final class Subprocess: Sendable {
     private struct State {
         var lines: [String] = []
         var ending: Ending?
+        var wasSignalled = false
         var waiters: [Int: Waiter] = [:]
         var nextWaiter = 0
 
@@ -39,13 +40,14 @@ package final class Subprocess: Sendable {
         }
     }
 
-    package let pid: pid_t
-    private let state = Locked(State())
+    package let pid: Int32
+    private let state: Locked<State>
     /// The writing end of the program's standard input; nil if that is empty, or closed by now.
     private let input: Locked<Int32?>
-    private let onLine: (@Sendable (String) -> Void)?
 
     /// Starts `arguments[0]`, an absolute path, with standard output and error in one stream.
+    ///
+    /// The program is killed when this process is gone, however that ends.
     ///
     /// - `hasInput`: whether `write` can be used; otherwise standard input is empty.
     /// - `onLine`: is given each line, on the thread that reads them.
@@ -53,51 +55,30 @@ package final class Subprocess: Sendable {
         _ arguments: [String], environment: [String: String] = [:], hasInput: Bool = false,
         onLine: (@Sendable (String) -> Void)? = nil
     ) throws {
-        self.onLine = onLine
-        let pipeEnds = try Self.makePipe()
-        let inputEnds = hasInput ? try Self.makeSocketPair() : nil
-        input = Locked(inputEnds?.write)
-        var actions = posix_spawn_file_actions_t()
-        posix_spawn_file_actions_init(&actions)
-        defer { posix_spawn_file_actions_destroy(&actions) }
-        if let inputEnds {
-            posix_spawn_file_actions_adddup2(&actions, inputEnds.read, 0)
-        } else {
-            posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
+        let (state, input) = (Locked(State()), Locked<Int32?>(nil))
+        let start = Locked<Result<pid_t, StartError>?>(nil)
+        let hasStarted = Latch()
+        // The kernel kills the program when the thread that started it ends, so that one also sees it off.
+        let thread = try SystemThread.start {
+            let launch = Result { () throws(StartError) in
+                try launchTied(arguments, environment, hasInput: hasInput)
+            }
+            if case .success(let launch) = launch { input.withLock { $0 = launch.input } }
+            start.withLock { $0 = launch.map { $0.pid } }
+            hasStarted.open()
+            guard case .success(let launch) = launch else { return }
+            let ending = Self.collect(from: launch.output, of: launch.pid) { line in
+                Self.received(line, state)
+                onLine?(line)
+            }
+            Self.close(input)
+            Self.ended(ending, state)
         }
-        posix_spawn_file_actions_adddup2(&actions, pipeEnds.write, 1)
-        posix_spawn_file_actions_adddup2(&actions, pipeEnds.write, 2)
-        let argv = Self.cStrings(arguments)
-        let envp = Self.cStrings(environment.map { "\($0.key)=\($0.value)" })
-        defer { for pointer in argv + envp { free(pointer) } }
-        var child = pid_t()
-        let code = posix_spawn(&child, arguments[0], &actions, nil, argv, envp)
-        close(pipeEnds.write)
-        if let inputEnds { close(inputEnds.read) }
-        guard code == 0 else {
-            close(pipeEnds.read)
-            if let inputEnds { close(inputEnds.write) }
-            throw StartError(description: "\(arguments[0]): \(String(cString: strerror(code)))")
-        }
-        pid = child
-        Self.collect(Collector(process: self, descriptor: pipeEnds.read, pid: child))
-    }
-
-    private static func makePipe() throws -> (read: Int32, write: Int32) {
-        var ends: [Int32] = [0, 0]
-        guard pipe(&ends) == 0 else { throw StartError(description: "pipe: \(errno)") }
-        for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
-        return (ends[0], ends[1])
-    }
-
-    /// For standard input: writing to a program that is gone is an error then, not SIGPIPE.
-    private static func makeSocketPair() throws -> (read: Int32, write: Int32) {
-        var ends: [Int32] = [0, 0]
-        let type = Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue)
-        guard socketpair(AF_UNIX, type, 0, &ends) == 0 else {
-            throw StartError(description: "socketpair: \(errno)")
-        }
-        return (ends[0], ends[1])
+        thread.detach()
+        hasStarted.block()
+        guard let result = start.withLock({ $0 }) else { throw StartError(description: "not started") }
+        pid = try result.get()
+        (self.state, self.input) = (state, input)
     }
 
     /// Writes a line to its standard input; lost if the program reads no more.
@@ -119,8 +100,12 @@ package final class Subprocess: Sendable {
 
     /// Ends its standard input.
     package func closeInput() {
+        Self.close(input)
+    }
+
+    private static func close(_ input: Locked<Int32?>) {
         input.withLock { descriptor in
-            if let open = descriptor { close(open) }
+            if let open = descriptor { Glibc.close(open) }
             descriptor = nil
         }
     }
@@ -128,9 +113,15 @@ package final class Subprocess: Sendable {
     /// Every line printed so far.
     package var lines: [String] { state.withLock { $0.lines } }
 
+    /// Whether a test has sent it a signal, after which it may end at any time.
+    package var wasSignalled: Bool { state.withLock { $0.wasSignalled } }
+
     /// Sends a signal, unless the program has ended.
     package func signal(_ signal: Int32) {
-        let isRunning = state.withLock { $0.ending == nil }
+        let isRunning = state.withLock { state in
+            state.wasSignalled = true
+            return state.ending == nil
+        }
         if isRunning { kill(pid, signal) }
     }
 
@@ -176,7 +167,7 @@ package final class Subprocess: Sendable {
         if let answer { waiter.continuation.resume(returning: answer) }
     }
 
-    fileprivate func received(_ line: String) {
+    private static func received(_ line: String, _ state: Locked<State>) {
         let woken = state.withLock { state in
             let index = state.lines.count
             state.lines.append(line)
@@ -184,12 +175,10 @@ package final class Subprocess: Sendable {
             for id in woken.keys { state.waiters[id] = nil }
             return woken.values.map { ($0.continuation, index) }
         }
-        onLine?(line)
         for (continuation, index) in woken { continuation.resume(returning: index) }
     }
 
-    fileprivate func ended(_ ending: Ending) {
-        closeInput()
+    private static func ended(_ ending: Ending, _ state: Locked<State>) {
         let waiters = state.withLock { state in
             state.ending = ending
             defer { state.waiters = [:] }
@@ -198,31 +187,10 @@ package final class Subprocess: Sendable {
         for waiter in waiters { waiter.continuation.resume(returning: nil) }
     }
 
-    private static func cStrings(_ texts: [String]) -> [UnsafeMutablePointer<CChar>?] {
-        texts.map { strdup($0) } + [nil]
-    }
-
-    private static func collect(_ collector: Collector) {
-        var thread = pthread_t()
-        let context = Unmanaged.passRetained(collector).toOpaque()
-        pthread_create(&thread, nil, collectOutput, context)
-        pthread_detach(thread)
-    }
-}
-
-/// What the reading thread owns.
-private final class Collector: Sendable {
-    let process: Subprocess
-    let descriptor: Int32
-    let pid: pid_t
-
-    init(process: Subprocess, descriptor: Int32, pid: pid_t) {
-        self.process = process
-        self.descriptor = descriptor
-        self.pid = pid
-    }
-
-    func run() {
+    /// Reads lines to the end of the output and waits for the end of the program.
+    private static func collect(
+        from descriptor: Int32, of pid: pid_t, line received: (String) -> Void
+    ) -> Ending {
         var pending: [UInt8] = []
         var buffer = [UInt8](repeating: 0, count: 64 << 10)
         while true {
@@ -231,21 +199,15 @@ private final class Collector: Sendable {
             guard count > 0 else { break }
             pending += buffer[..<count]
             while let end = pending.firstIndex(of: UInt8(ascii: "\n")) {
-                process.received(String(decoding: pending[..<end], as: UTF8.self))
+                received(String(decoding: pending[..<end], as: UTF8.self))
                 pending.removeSubrange(...end)
             }
         }
-        if !pending.isEmpty { process.received(String(decoding: pending, as: UTF8.self)) }
-        close(descriptor)
+        if !pending.isEmpty { received(String(decoding: pending, as: UTF8.self)) }
+        Glibc.close(descriptor)
         var status: Int32 = 0
         while waitpid(pid, &status, 0) < 0 && errno == EINTR {}
         let signal = status & 0x7f
-        process.ended(signal == 0 ? .exited((status >> 8) & 0xff) : .killed(signal: signal))
+        return signal == 0 ? .exited((status >> 8) & 0xff) : .killed(signal: signal)
     }
-}
-
-private func collectOutput(_ context: UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer? {
-    guard let context else { return nil }
-    Unmanaged<Collector>.fromOpaque(context).takeRetainedValue().run()
-    return nil
 }
