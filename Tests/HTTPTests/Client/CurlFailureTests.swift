@@ -8,7 +8,8 @@ import Testing
 struct CurlFailureTests {
     @Test("A refused connection has reached nobody")
     func refused() async throws {
-        let transport = try CurlTransport(configuration(try await unusedPort()))
+        let nobody = try DeafPort()
+        let transport = try CurlTransport(configuration(nobody.port))
         defer { transport.shutdown() }
         let error = try #require(await transport.failure(.get()))
         #expect(error.kind == .connectFailed)
@@ -59,10 +60,14 @@ struct CurlFailureTests {
     func slowBody() async throws {
         let script: ScriptedServer.Script = { connection in
             guard connection.readRequest() != nil else { return }
+            connection.respond(body: "ok")
+            guard connection.readRequest() != nil else { return }
             connection.send("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc")
             connection.waitForClose()
         }
         try await withTransport(script) { transport, _ in
+            // The connection is there before time runs.
+            _ = try await transport.send(.get())
             #expect(await transport.failure(.get(timeout: .milliseconds(500))) == .timedOut)
         }
     }
@@ -224,8 +229,9 @@ struct CurlFailureTests {
 
     @Test("A proxy that cannot be reached is a failed connection")
     func proxyRefused() async throws {
+        let nobody = try DeafPort()
         for scheme in ["http", "socks5"] {
-            let proxy = "\(scheme)://127.0.0.1:\(try await unusedPort())"
+            let proxy = "\(scheme)://127.0.0.1:\(nobody.port)"
             let transport = try CurlTransport(configuration(6443, scheme: .https, proxy: proxy))
             defer { transport.shutdown() }
             #expect(await transport.failure(.get())?.kind == .connectFailed)

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import Glibc
 import HTTP
 import TestSupport
 
@@ -81,10 +82,31 @@ extension TransportError {
     }
 }
 
-/// A port on which nothing listens any more.
-func unusedPort() async throws -> UInt16 {
-    let server = try ScriptedServer { _ in }
-    server.stop()
-    await server.stopped.wait()
-    return server.port
+/// A port of 127.0.0.1 that is taken, so that no other test gets it, and on which nobody listens.
+final class DeafPort {
+    /// There is no such port.
+    struct BindError: Error {
+        var code: Int32
+    }
+
+    let port: UInt16
+    private let descriptor: Int32
+
+    init() throws {
+        let socket = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
+        var size = socklen_t(MemoryLayout<sockaddr_in>.size)
+        let status = withUnsafeMutableBytes(of: &address) { bytes in
+            bytes.withMemoryRebound(to: sockaddr.self) { address in
+                bind(socket, address.baseAddress, size) == 0
+                    ? getsockname(socket, address.baseAddress, &size) : -1
+            }
+        }
+        (descriptor, port) = (socket, UInt16(bigEndian: address.sin_port))
+        guard status == 0 else { throw BindError(code: errno) }
+    }
+
+    deinit { close(descriptor) }
 }

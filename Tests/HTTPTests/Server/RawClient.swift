@@ -4,7 +4,7 @@ import Glibc
 /// A TCP client that sends and reads bytes and knows nothing of HTTP.
 ///
 /// It waits in system calls, so tests run it where waiting harms nobody; a server that never answers makes
-/// it give up after ten seconds.
+/// it give up after a minute.
 final class RawClient {
     private let descriptor: Int32
 
@@ -13,7 +13,7 @@ final class RawClient {
         if var receiveBuffer {
             setsockopt(descriptor, SOL_SOCKET, SO_RCVBUF, &receiveBuffer, socklen_t(MemoryLayout<Int32>.size))
         }
-        var patience = timeval(tv_sec: 10, tv_usec: 0)
+        var patience = timeval(tv_sec: 60, tv_usec: 0)
         setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &patience, socklen_t(MemoryLayout<timeval>.size))
         var address = sockaddr_in()
         address.sin_family = sa_family_t(AF_INET)

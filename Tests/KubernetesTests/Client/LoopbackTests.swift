@@ -140,16 +140,24 @@ struct LoopbackTests {
 
     @Test("a server that never answers costs one timeout for each attempt and no more")
     func silence() async throws {
-        try await withServer(timeout: .milliseconds(50)) { connection in
-            _ = connection.readRequest()
+        let (gadget, arrived) = (Self.text(.gadget("a")), Latch())
+        try await withServer { connection in
+            guard connection.readRequest() != nil else { return }
+            connection.respond(headers: [Self.json], body: gadget)
+            guard connection.readRequest() != nil else { return }
+            arrived.open()
             connection.waitForClose()
         } _: { client, server in
+            // The connection is there before time runs.
+            _ = try await client.get(Gadget.self, .a)
             var client = client
             client.retry = .never
+            client.timeout = .milliseconds(500)
             let once = client
             let error = await apiError { () async throws(APIError) in try await once.get(Gadget.self, .a) }
             #expect(error == .transport(.timedOut))
-            #expect(server.requests.count == 1)
+            await arrived.wait()
+            #expect(server.requests.count == 2)
         }
     }
 

@@ -26,7 +26,7 @@ struct EndpointsTests {
         var headers = HTTPHeaders()
         if let accept { headers["Accept"] = accept }
         let response = try await transport.send(
-            HTTPRequest(method: .get, target: target, headers: headers, timeout: .seconds(10)))
+            HTTPRequest(method: .get, target: target, headers: headers, timeout: .seconds(60)))
         await server.stop()
         return response
     }
