@@ -14,18 +14,21 @@ struct RotatingTransportTests {
             var made: [TransportConfiguration] = []
             var transports: [ScriptedTransport] = []
             var closed: [Int] = []
-            var answer: @Sendable (TLSConfiguration) -> ScriptedTransport.Answer? = { _ in .text(200, "ok") }
             var refusesToMake: @Sendable (TLSConfiguration) -> Bool = { _ in false }
         }
 
+        typealias Answer = @Sendable (TLSConfiguration) -> ScriptedTransport.Answer?
+
         let state = Locked(State())
+        /// Apart from the transports, which refer to it.
+        private let answer = Locked<Answer> { _ in .text(200, "ok") }
 
         var made: [TLSConfiguration] { state.withLock { $0.made.map(\.tls) } }
         var closed: [Int] { state.withLock { $0.closed } }
         var requestCounts: [Int] { state.withLock { $0.transports }.map(\.requests.count) }
 
-        func answer(_ answer: @escaping @Sendable (TLSConfiguration) -> ScriptedTransport.Answer?) {
-            state.withLock { $0.answer = answer }
+        func answer(_ answer: @escaping Answer) {
+            self.answer.withLock { $0 = answer }
         }
 
         func connect(
@@ -34,7 +37,7 @@ struct RotatingTransportTests {
             if state.withLock({ $0.refusesToMake })(configuration.tls) {
                 throw .invalidConfiguration("bad PEM")
             }
-            let transport = ScriptedTransport { [self] _ in state.withLock { $0.answer }(configuration.tls) }
+            let transport = ScriptedTransport { [answer] _ in answer.withLock { $0 }(configuration.tls) }
             let index = state.withLock { state in
                 state.made.append(configuration)
                 state.transports.append(transport)
@@ -69,7 +72,7 @@ struct RotatingTransportTests {
             make: { configuration throws(TransportError) in try network.connect(configuration) })
     }
 
-    private func identity(_ tls: TLSConfiguration) -> String {
+    private static func identity(_ tls: TLSConfiguration) -> String {
         String(decoding: tls.identity?.keyPEM ?? [], as: UTF8.self)
     }
 
@@ -108,7 +111,7 @@ struct RotatingTransportTests {
         files.set("/key", "k2")
         clock.advance(by: .seconds(300))
         _ = try await transport.send(request)
-        #expect(network.made.map(identity) == ["k1", "k2"])
+        #expect(network.made.map(Self.identity) == ["k1", "k2"])
         #expect(network.closed == [0])
         #expect(notices.values == [.certificatesRotated])
         _ = try await transport.send(request)
@@ -153,8 +156,9 @@ struct RotatingTransportTests {
     @Test("a certificate whose key is not there yet is given up, and the complete pair taken later")
     func halfWrittenPair() async throws {
         let transport = transport()
-        network.answer { [identity] tls in
-            let isPair = tls.identity?.certificatePEM == Array(pem(identity(tls) == "k1" ? "C1" : "C2").utf8)
+        network.answer { tls in
+            let isPair =
+                tls.identity?.certificatePEM == Array(pem(Self.identity(tls) == "k1" ? "C1" : "C2").utf8)
             return isPair ? .text(200, "ok") : .failure(.invalidConfiguration("key does not match"))
         }
         _ = try await transport.send(request)
@@ -168,7 +172,7 @@ struct RotatingTransportTests {
         files.set("/key", "k2")
         clock.advance(by: .seconds(300))
         _ = try await transport.send(request)
-        #expect(network.made.map(identity) == ["k1", "k1", "k2"])
+        #expect(network.made.map(Self.identity) == ["k1", "k1", "k2"])
         #expect(network.closed == [1, 0])
     }
 
@@ -217,7 +221,7 @@ struct RotatingTransportTests {
         let transport = transport()
         _ = try await transport.send(request)
         files.set("/key", "k2")
-        network.answer { [identity] in identity($0) == "k1" ? .text(401, "expired") : .text(200, "ok") }
+        network.answer { Self.identity($0) == "k1" ? .text(401, "expired") : .text(200, "ok") }
         #expect(try await transport.send(request).head.status == 200)
         #expect(network.closed == [0])
     }
@@ -276,7 +280,7 @@ struct RotatingTransportTests {
         _ = try await transport.send(request)
         credentials.set("p2")
         _ = try await transport.send(request)
-        #expect(network.made.map(identity) == ["p1", "p2"])
+        #expect(network.made.map(Self.identity) == ["p1", "p2"])
         #expect(network.closed == [0])
     }
 
