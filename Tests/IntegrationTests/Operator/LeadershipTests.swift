@@ -45,7 +45,11 @@ struct LeadershipTests {
         try await Scenario.run("hand-over") { scenario in
             // With a lease of an hour only one that is given back can be taken.
             let pair = try await Pair(
-                scenario, ["--leader-election-lease-duration=1h", "--leader-election-retry-period=1s"])
+                scenario,
+                [
+                    "--leader-election-lease-duration=1h", "--leader-election-renew-deadline=50m",
+                    "--leader-election-retry-period=1s",
+                ])
             try await scenario.create(ClusterDocument("before", workers: [("w", 2)]))
             try await scenario.complete("before")
             #expect(try await pair.writes()[1].isEmpty)
@@ -67,7 +71,7 @@ struct LeadershipTests {
             let pair = try await Pair(
                 scenario,
                 [
-                    "--leader-election-lease-duration=8s", "--leader-election-renew-deadline=6s",
+                    "--leader-election-lease-duration=15s", "--leader-election-renew-deadline=12s",
                     "--leader-election-retry-period=1s",
                 ])
             try await scenario.create(ClusterDocument("before", workers: [("w", 2)]))

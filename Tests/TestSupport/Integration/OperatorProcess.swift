@@ -88,7 +88,7 @@ package final class OperatorProcess: Sendable {
             TransportConfiguration(
                 endpoint: Endpoint(scheme: .http, host: "127.0.0.1", port: port), userAgent: "tests"))
         defer { transport.shutdown() }
-        return try await transport.send(HTTPRequest(method: .get, target: path, timeout: .seconds(10)))
+        return try await transport.send(HTTPRequest(method: .get, target: path, timeout: .seconds(60)))
     }
 }
 

@@ -45,15 +45,22 @@ extension Scenario {
 
     /// Everything asked in the namespace, by anybody, up to now.
     ///
-    /// The log is written after the answer, so a request of our own marks the present.
+    /// The log is written after the answer, by each request for itself: one that was answered before ours may be
+    /// written after ours. By the time that a second one of ours is asked, answered and written, it is there.
     private func auditEntries() async throws -> [AuditEntry] {
+        let present = try await markedEntries().last?.time ?? ""
+        return try await markedEntries().filter { $0.time < present }
+    }
+
+    /// The log up to a request that is made for this, which is the last entry.
+    private func markedEntries() async throws -> [AuditEntry] {
         let marker = "marker-\(UInt32.random(in: 0 ... .max))"
         while true {
             _ = try await client.delete(ConfigMap.self, key(marker))
             let grep = try Subprocess(["/usr/bin/grep", "-F", namespace, controlPlane.auditLog])
             _ = await grep.ending()
             if let end = grep.lines.firstIndex(where: { $0.contains(marker) }) {
-                return try grep.lines[..<end].map { AuditEntry(try JSONValue(json: Array($0.utf8))) }
+                return try grep.lines[...end].map { AuditEntry(try JSONValue(json: Array($0.utf8))) }
             }
             try Task.checkCancellation()
         }
