@@ -127,7 +127,7 @@ struct EndpointTests {
             let first = try scenario.startOperator()
             await first.logLine("Caches are filled")
             let address = "127.0.0.1:\(first.metricsPort)"
-            let second = try scenario.startOperator("--metrics-bind-address", address)
+            let second = try scenario.startOperator("--metrics-bind-address", address, mayEnd: true)
             #expect(await second.process.ending() == .exited(1))
             let line = second.process.lines.last ?? ""
             #expect(line.contains("\"Cannot start\"") && line.contains(address), "\(line)")

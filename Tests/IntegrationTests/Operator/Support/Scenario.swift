@@ -7,10 +7,17 @@ import TestSupport
 
 /// A namespace of its own with an administrator's client, and operators that end with it.
 final class Scenario: Sendable {
+    /// An operator ended that nobody had told to.
+    struct OperatorEnded: Error, CustomStringConvertible {
+        var description: String
+    }
+
     let controlPlane: ControlPlane
     let namespace: String
     let client: KubernetesClient
     private let operators = Locked<[OperatorProcess]>([])
+    /// Those that have to run until they are told to end.
+    private let watched = AsyncStream<OperatorProcess>.makeStream()
 
     private init(_ controlPlane: ControlPlane, _ purpose: String) async throws {
         self.controlPlane = controlPlane
@@ -19,40 +26,73 @@ final class Scenario: Sendable {
     }
 
     /// Runs `body` in a new namespace and ends what it started; if it throws, the operators' last words are shown.
+    ///
+    /// If an operator ends by itself, so does `body`, at once.
     static func run(
         _ purpose: String, on controlPlane: ControlPlane? = nil,
-        _ body: (Scenario) async throws -> Void
+        _ body: @escaping @Sendable (Scenario) async throws -> Void
     ) async throws {
         let chosen: ControlPlane
         if let controlPlane { chosen = controlPlane } else { chosen = try await .shared() }
         let scenario = try await Scenario(chosen, purpose)
+        let outcome: Result<Void, any Error>
         do {
-            try await body(scenario)
+            try await scenario.whileOperatorsRun { try await body(scenario) }
+            outcome = .success(())
         } catch {
             scenario.showLogs()
-            await scenario.end()
-            throw error
+            outcome = .failure(error)
         }
         await scenario.end()
+        try outcome.get()
     }
 
     /// Starts the program as the restricted user; it watches the namespace alone unless `flags` say more.
+    ///
+    /// To end before a test sends it a signal is a failure, unless it `mayEnd`.
     @discardableResult
     func startOperator(
-        _ flags: String..., environment: [String: String] = [:], resultsPath: String? = nil
+        _ flags: String..., environment: [String: String] = [:], resultsPath: String? = nil,
+        mayEnd: Bool = false
     ) throws -> OperatorProcess {
-        try startOperator(flags: flags, environment: environment, resultsPath: resultsPath)
+        try startOperator(flags: flags, environment: environment, resultsPath: resultsPath, mayEnd: mayEnd)
     }
 
     @discardableResult
     func startOperator(
-        flags: [String], environment: [String: String] = [:], resultsPath: String? = nil
+        flags: [String], environment: [String: String] = [:], resultsPath: String? = nil,
+        mayEnd: Bool = false
     ) throws -> OperatorProcess {
         let process = try OperatorProcess(
             controlPlane, namespace: namespace, flags: flags, environment: environment,
             resultsPath: resultsPath)
         operators.withLock { $0.append(process) }
+        if !mayEnd { watched.continuation.yield(process) }
         return process
+    }
+
+    /// Runs `body`, and cancels it when an operator ends that nobody has told to.
+    private func whileOperatorsRun(_ body: @escaping @Sendable () async throws -> Void) async throws {
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            defer { group.cancelAll() }
+            group.addTask { try await body() }
+            group.addTask { [watched] in
+                try await withThrowingDiscardingTaskGroup { watchers in
+                    for await process in watched.stream {
+                        watchers.addTask { try await Self.watch(process) }
+                    }
+                }
+            }
+            try await group.next()
+        }
+    }
+
+    private static func watch(_ process: OperatorProcess) async throws {
+        let ending = await process.process.ending()
+        guard !Task.isCancelled, !process.process.wasSignalled else { return }
+        throw OperatorEnded(
+            description: "operator \(process.process.pid) ended by itself: \(ending)\n"
+                + process.process.lines.suffix(3).joined(separator: "\n"))
     }
 
     private func end() async {
@@ -66,8 +106,9 @@ final class Scenario: Sendable {
 
     private func showLogs() {
         for process in operators.withLock({ $0 }) {
-            print("--- operator \(process.process.pid) in \(namespace)")
-            for line in process.process.lines.suffix(15) { print(line.prefix(600)) }
+            // At once, so that no other test's lines come between.
+            let lines = process.process.lines.suffix(15).map { String($0.prefix(600)) }
+            print((["--- operator \(process.process.pid) in \(namespace)"] + lines).joined(separator: "\n"))
         }
     }
 }
