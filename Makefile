@@ -7,6 +7,9 @@ SHELL := /bin/bash -euo pipefail
 SWIFT_FLAGS := --explicit-target-dependency-import-check error
 # Those with locks and threads; they are run again under the thread sanitizer.
 CONCURRENT_TESTS := ^(HTTPTests|KubernetesTests|ControllerRuntimeTests|ObservabilityTests)\.
+TSAN_FLAGS := --sanitize=thread --scratch-path .build/tsan
+# The other linker has 200 warnings about symbols of the sanitizer.
+ASAN_FLAGS := --sanitize=address --scratch-path .build/asan -Xswiftc -use-ld=lld
 SWIFT_SOURCES := Package.swift Sources Tests
 # The cluster that `install` and `run` talk to is kubectl's current one.
 KUBECTL ?= kubectl
@@ -60,8 +63,13 @@ control-plane:
 	@hack/install-deps.sh control-plane
 	@hack/control-plane.sh install >/dev/null
 
+# What a test wants must not be fetched by the test.
+.PHONY: test-deps
+test-deps: build-deps control-plane check-crds
+	@hack/install-deps.sh prometheus >/dev/null
+
 .PHONY: test
-test: build-deps control-plane check-crds ## Run every test, the integration tests on a real control plane too
+test: test-deps ## Run every test, the integration tests on a real control plane too
 	hack/test.sh $(SWIFT_FLAGS)
 
 .PHONY: unit
@@ -69,7 +77,7 @@ unit: build-deps ## Run the tests that need no control plane
 	hack/test.sh $(SWIFT_FLAGS) --skip '^IntegrationTests\.'
 
 .PHONY: integration
-integration: build-deps control-plane check-crds ## Run the tests on a real control plane
+integration: test-deps ## Run the tests on a real control plane
 	hack/test.sh $(SWIFT_FLAGS) --filter '^IntegrationTests\.'
 
 .PHONY: check-crds
@@ -80,7 +88,16 @@ check-crds: control-plane ## Check on a real API server what the CRDs refuse
 
 .PHONY: tsan
 tsan: build-deps ## Run the concurrent tests under the thread sanitizer
-	hack/test.sh --sanitize=thread --scratch-path .build/tsan --filter '$(CONCURRENT_TESTS)'
+	hack/test.sh $(TSAN_FLAGS) --filter '$(CONCURRENT_TESTS)'
+
+.PHONY: asan
+asan: build-deps ## Run the unit tests under the address sanitizer, which finds leaks too
+	hack/test.sh $(ASAN_FLAGS) --skip '^IntegrationTests\.'
+
+.PHONY: sanitize
+sanitize: test-deps ## Run every test under either sanitizer, with the program built alike
+	hack/test.sh $(ASAN_FLAGS)
+	hack/test.sh $(TSAN_FLAGS)
 
 .PHONY: bench
 bench: release control-plane ## Measure N=100 clusters beside a Go operator (PEER=0: alone); JSON lines
@@ -90,7 +107,7 @@ bench: release control-plane ## Measure N=100 clusters beside a Go operator (PEE
 ##@ Check
 
 .PHONY: check
-check: lint build-strict unit tsan ## Everything CI wants besides `make test`
+check: lint build-strict unit asan tsan ## Everything CI wants besides `make test`
 
 .PHONY: lint
 lint: check-deps ## Check format, scripts, texts, imports, budgets, documentation

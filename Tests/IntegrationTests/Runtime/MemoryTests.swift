@@ -9,7 +9,9 @@ import Testing
 
 @Suite("Memory", .timeLimit(.minutes(5)))
 struct MemoryTests {
-    @Test("a cache of 3000 objects of 5 KiB keeps what is needed of them and little more")
+    @Test(
+        "a cache of 3000 objects of 5 KiB keeps what is needed of them and little more",
+        .enabled(if: Sanitizer.current == nil, "a sanitizer's memory would count too"))
     func largeCache() async throws {
         let bench = try await Bench.shared("memory")
         let idle = try await Self.residentMemory(bench)

@@ -4,6 +4,7 @@ import Kubernetes
 import Platform
 import StructuredData
 import TestSupport
+import Testing
 
 /// A namespace of its own with an administrator's client, and operators that end with it.
 final class Scenario: Sendable {
@@ -97,7 +98,10 @@ final class Scenario: Sendable {
 
     private func end() async {
         for process in operators.withLock({ $0 }) {
+            // Leaks are looked for at a proper end alone.
+            if Sanitizer.current == .address { await process.stop() }
             await process.kill()
+            if let report = Sanitizer.report(in: process.process.lines) { Issue.record("\(report)") }
             // What a test run leaves in /tmp does not matter to it.
             let removal = Result { try Subprocess(["/bin/rm", "-rf", process.resultsPath]) }
             if case .success(let removal) = removal { _ = await removal.ending() }
