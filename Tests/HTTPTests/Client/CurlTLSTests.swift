@@ -7,9 +7,9 @@ import Testing
 struct CurlTLSTests {
     private let pki: TestPKI
 
-    init() throws {
-        pki = try TestPKI()
-        try pki.sign("server", names: "IP:127.0.0.1")
+    init() async throws {
+        pki = try await TestPKI()
+        try await pki.sign("server", names: "IP:127.0.0.1")
     }
 
     private func failure(_ port: UInt16, _ tls: TLSConfiguration, proxy: String? = nil) async throws
@@ -22,7 +22,7 @@ struct CurlTLSTests {
 
     @Test("A server that the given authority vouches for is trusted, request after request")
     func givenAuthority() async throws {
-        let server = try OpenSSLServer(pki, server: "server")
+        let server = try await OpenSSLServer(pki, server: "server")
         let tls = TLSConfiguration(trust: .certificates(pem: try pki.pem("ca.crt")))
         let transport = try CurlTransport(configuration(server.port, scheme: .https, tls: tls))
         defer { transport.shutdown() }
@@ -35,9 +35,10 @@ struct CurlTLSTests {
 
     @Test("A server that another authority vouches for is not trusted, and sees no request")
     func otherAuthority() async throws {
-        let server = try OpenSSLServer(pki, server: "server")
+        let server = try await OpenSSLServer(pki, server: "server")
+        let stranger = try await TestPKI()
         let error = try await failure(
-            server.port, TLSConfiguration(trust: .certificates(pem: try TestPKI().pem("ca.crt"))))
+            server.port, TLSConfiguration(trust: .certificates(pem: try stranger.pem("ca.crt"))))
         #expect(error?.kind == .tlsFailed)
         #expect(error?.mayHaveBeenProcessed == false)
         #expect(try await failure(server.port, TLSConfiguration())?.kind == .tlsFailed)
@@ -45,15 +46,15 @@ struct CurlTLSTests {
 
     @Test("With verification switched off any server will do, and only for that transport")
     func insecure() async throws {
-        let server = try OpenSSLServer(pki, server: "server")
+        let server = try await OpenSSLServer(pki, server: "server")
         #expect(try await failure(server.port, TLSConfiguration(trust: .insecure)) == nil)
         #expect(try await failure(server.port, TLSConfiguration())?.kind == .tlsFailed)
     }
 
     @Test("The certificate has to bear the host's name, or the one configured instead")
     func serverName() async throws {
-        try pki.sign("named", names: "DNS:kubernetes.default.svc")
-        let server = try OpenSSLServer(pki, server: "named")
+        try await pki.sign("named", names: "DNS:kubernetes.default.svc")
+        let server = try await OpenSSLServer(pki, server: "named")
         let trust = TLSConfiguration.Trust.certificates(pem: try pki.pem("ca.crt"))
         #expect(try await failure(server.port, TLSConfiguration(trust: trust))?.kind == .tlsFailed)
         let named = TLSConfiguration(trust: trust, serverName: "kubernetes.default.svc")
@@ -77,8 +78,8 @@ struct CurlTLSTests {
         "A server that asks for a client certificate gets the configured one",
         arguments: ["-tls1_2", "-tls1_3"])
     func clientCertificate(version: String) async throws {
-        try pki.sign("client", names: "DNS:client")
-        let server = try OpenSSLServer(
+        try await pki.sign("client", names: "DNS:client")
+        let server = try await OpenSSLServer(
             pki, server: "server",
             ["-Verify", "1", "-verify_return_error", "-CAfile", pki.path("ca.crt"), version])
         let identity = TLSConfiguration.Identity(
@@ -92,7 +93,7 @@ struct CurlTLSTests {
 
     @Test("Certificates and keys that do not parse or do not fit are errors of the configuration")
     func unusable() async throws {
-        let server = try OpenSSLServer(pki, server: "server")
+        let server = try await OpenSSLServer(pki, server: "server")
         let garbage = Array("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n".utf8)
         let trust = TLSConfiguration.Trust.certificates(pem: try pki.pem("ca.crt"))
         let mixed = TLSConfiguration.Identity(
@@ -108,7 +109,7 @@ struct CurlTLSTests {
 
     @Test("TLS to the server goes through a proxy's tunnel")
     func tunnel() async throws {
-        let server = try OpenSSLServer(pki, server: "server")
+        let server = try await OpenSSLServer(pki, server: "server")
         let port = server.port
         let proxy = try ScriptedServer { connection in
             guard connection.readRequest() != nil else { return }
