@@ -125,6 +125,9 @@ package final class Subprocess: Sendable {
         if isRunning { kill(pid, signal) }
     }
 
+    /// How the program ended, if it has.
+    package var currentEnding: Ending? { state.withLock { $0.ending } }
+
     /// How the program ended, once it has; killed with the task if that is cancelled before.
     package func ending() async -> Ending {
         _ = await wait(from: 0, for: nil)

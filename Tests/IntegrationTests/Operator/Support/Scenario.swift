@@ -11,6 +11,13 @@ final class Scenario: Sendable {
     /// An operator ended that nobody had told to.
     struct OperatorEnded: Error, CustomStringConvertible {
         var description: String
+
+        /// Nil if it has not ended, or was told to.
+        init?(_ process: Subprocess) {
+            guard let ending = process.currentEnding, !process.wasSignalled else { return nil }
+            let lastWords = process.lines.suffix(3).map { String($0.prefix(600)) }.joined(separator: "\n")
+            description = "operator \(process.pid) ended by itself: \(ending)\n\(lastWords)"
+        }
     }
 
     let controlPlane: ControlPlane
@@ -18,7 +25,8 @@ final class Scenario: Sendable {
     let client: KubernetesClient
     private let operators = Locked<[OperatorProcess]>([])
     /// Those that have to run until they are told to end.
-    private let watched = AsyncStream<OperatorProcess>.makeStream()
+    private let watched = Locked<[OperatorProcess]>([])
+    private let watch = AsyncStream<OperatorProcess>.makeStream()
 
     private init(_ controlPlane: ControlPlane, _ purpose: String) async throws {
         self.controlPlane = controlPlane
@@ -42,7 +50,8 @@ final class Scenario: Sendable {
             outcome = .success(())
         } catch {
             scenario.showLogs()
-            outcome = .failure(error)
+            // That an operator has ended may be why something else did not work.
+            outcome = .failure(scenario.endedOperator() ?? error)
         }
         await scenario.end()
         try outcome.get()
@@ -68,7 +77,10 @@ final class Scenario: Sendable {
             controlPlane, namespace: namespace, flags: flags, environment: environment,
             resultsPath: resultsPath)
         operators.withLock { $0.append(process) }
-        if !mayEnd { watched.continuation.yield(process) }
+        if !mayEnd {
+            watched.withLock { $0.append(process) }
+            watch.continuation.yield(process)
+        }
         return process
     }
 
@@ -77,10 +89,13 @@ final class Scenario: Sendable {
         try await withThrowingTaskGroup(of: Void.self) { group in
             defer { group.cancelAll() }
             group.addTask { try await body() }
-            group.addTask { [watched] in
+            group.addTask { [watch] in
                 try await withThrowingDiscardingTaskGroup { watchers in
-                    for await process in watched.stream {
-                        watchers.addTask { try await Self.watch(process) }
+                    for await process in watch.stream {
+                        watchers.addTask {
+                            _ = await process.process.ending()
+                            if let error = OperatorEnded(process.process) { throw error }
+                        }
                     }
                 }
             }
@@ -88,12 +103,8 @@ final class Scenario: Sendable {
         }
     }
 
-    private static func watch(_ process: OperatorProcess) async throws {
-        let ending = await process.process.ending()
-        guard !Task.isCancelled, !process.process.wasSignalled else { return }
-        throw OperatorEnded(
-            description: "operator \(process.process.pid) ended by itself: \(ending)\n"
-                + process.process.lines.suffix(3).joined(separator: "\n"))
+    private func endedOperator() -> OperatorEnded? {
+        watched.withLock { $0 }.lazy.compactMap { OperatorEnded($0.process) }.first
     }
 
     private func end() async {
