@@ -4,7 +4,7 @@ import Platform
 import TestSupport
 import Testing
 
-@Suite("CurlTransport: what goes wrong", .timeLimit(.minutes(1)))
+@Suite("CurlTransport: what goes wrong", .timeLimit(.minutes(15)))
 struct CurlFailureTests {
     @Test("A refused connection has reached nobody")
     func refused() async throws {

@@ -4,7 +4,7 @@ import Platform
 import TestSupport
 import Testing
 
-@Suite("CurlTransport: streams", .timeLimit(.minutes(1)))
+@Suite("CurlTransport: streams", .timeLimit(.minutes(15)))
 struct CurlStreamTests {
     private static let head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 

@@ -3,7 +3,7 @@ import HTTP
 import TestSupport
 import Testing
 
-@Suite("CurlTransport: TLS", .timeLimit(.minutes(1)))
+@Suite("CurlTransport: TLS", .timeLimit(.minutes(15)))
 struct CurlTLSTests {
     private let pki: TestPKI
 

@@ -4,7 +4,7 @@ import Platform
 import TestSupport
 import Testing
 
-@Suite("CurlTransport: whole responses", .timeLimit(.minutes(1)))
+@Suite("CurlTransport: whole responses", .timeLimit(.minutes(15)))
 struct CurlTransportTests {
     @Test("A response arrives with status, headers and body")
     func simpleGet() async throws {

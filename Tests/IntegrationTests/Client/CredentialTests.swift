@@ -6,7 +6,7 @@ import StructuredData
 import TestSupport
 import Testing
 
-@Suite("Credentials that change", .timeLimit(.minutes(5)))
+@Suite("Credentials that change", .timeLimit(.minutes(15)))
 struct CredentialTests {
     @Test("a new client certificate is who we are from the next request on, and watches come back under it")
     func certificateRotation() async throws {

@@ -4,7 +4,7 @@ import StructuredData
 import TestSupport
 import Testing
 
-@Suite("Objects as large as etcd takes", .timeLimit(.minutes(5)))
+@Suite("Objects as large as etcd takes", .timeLimit(.minutes(15)))
 struct LargeObjectTests {
     /// Below etcd's limit of 1.5 MiB for a request, with room for the rest of the object.
     private static let size = (1536 - 24) << 10

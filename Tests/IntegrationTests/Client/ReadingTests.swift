@@ -6,7 +6,7 @@ import StructuredData
 import TestSupport
 import Testing
 
-@Suite("Reading from a real API server", .timeLimit(.minutes(5)))
+@Suite("Reading from a real API server", .timeLimit(.minutes(15)))
 struct ReadingTests {
     @Test("what the server refuses arrives as the error that it is")
     func typedErrors() async throws {

@@ -5,7 +5,7 @@ import StructuredData
 import TestSupport
 import Testing
 
-@Suite("Writing to a real API server", .timeLimit(.minutes(5)))
+@Suite("Writing to a real API server", .timeLimit(.minutes(15)))
 struct WritingTests {
     @Test("applying creates, applies anew without a trace, and tells the two apart")
     func apply() async throws {

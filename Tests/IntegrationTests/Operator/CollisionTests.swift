@@ -5,7 +5,7 @@ import StructuredData
 import TestSupport
 import Testing
 
-@Suite("Operator: name collisions", .timeLimit(.minutes(5)))
+@Suite("Operator: name collisions", .timeLimit(.minutes(15)))
 struct CollisionTests {
     @Test("of two clusters with equal Machine names the first keeps its own, the second says whose they are")
     func equalMachineNames() async throws {

@@ -5,7 +5,7 @@ import StructuredData
 import TestSupport
 import Testing
 
-@Suite("Operator: command line", .timeLimit(.minutes(5)))
+@Suite("Operator: command line", .timeLimit(.minutes(15)))
 struct CommandLineTests {
     /// Runs the program to its end, with standard input from a file.
     private func run(

@@ -6,7 +6,7 @@ import StructuredData
 import TestSupport
 import Testing
 
-@Suite("Operator: control plane faults", .serialized, .timeLimit(.minutes(5)))
+@Suite("Operator: control plane faults", .serialized, .timeLimit(.minutes(15)))
 struct ControlPlaneFaultTests {
     /// A control plane for this suite alone, which restarts and suspends its API server.
     private static let controlPlane = Task {

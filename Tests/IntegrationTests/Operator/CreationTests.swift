@@ -4,7 +4,7 @@ import StructuredData
 import TestSupport
 import Testing
 
-@Suite("Operator: creation", .timeLimit(.minutes(5)))
+@Suite("Operator: creation", .timeLimit(.minutes(15)))
 struct CreationTests {
     @Test("a new cluster gets its Machines, manifests and status for exactly Machines + 2 requests")
     func creation() async throws {

@@ -4,7 +4,7 @@ import StructuredData
 import TestSupport
 import Testing
 
-@Suite("Operator: deletion", .timeLimit(.minutes(5)))
+@Suite("Operator: deletion", .timeLimit(.minutes(15)))
 struct DeletionTests {
     @Test("a deleted cluster leaves no Machine, no file and no series of metrics")
     func nothingIsLeft() async throws {

@@ -5,7 +5,7 @@ import StructuredData
 import TestSupport
 import Testing
 
-@Suite("Operator: endpoints and lifetime", .timeLimit(.minutes(5)))
+@Suite("Operator: endpoints and lifetime", .timeLimit(.minutes(15)))
 struct EndpointTests {
     @Test("probes answer for each check")
     func probes() async throws {

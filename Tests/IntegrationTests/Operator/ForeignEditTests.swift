@@ -4,7 +4,7 @@ import StructuredData
 import TestSupport
 import Testing
 
-@Suite("Operator: foreign edits", .timeLimit(.minutes(5)))
+@Suite("Operator: foreign edits", .timeLimit(.minutes(15)))
 struct ForeignEditTests {
     @Test("what others change under our fields is put back, what they add stays")
     func edits() async throws {

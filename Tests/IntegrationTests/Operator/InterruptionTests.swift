@@ -5,7 +5,7 @@ import StructuredData
 import TestSupport
 import Testing
 
-@Suite("Operator: interruption", .timeLimit(.minutes(5)))
+@Suite("Operator: interruption", .timeLimit(.minutes(15)))
 struct InterruptionTests {
     @Test(
         "an operator that ends in the middle is followed by one that creates the rest, and nothing twice",

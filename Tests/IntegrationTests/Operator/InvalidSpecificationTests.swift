@@ -4,7 +4,7 @@ import StructuredData
 import TestSupport
 import Testing
 
-@Suite("Operator: invalid specifications", .timeLimit(.minutes(5)))
+@Suite("Operator: invalid specifications", .timeLimit(.minutes(15)))
 struct InvalidSpecificationTests {
     /// What a CRD cannot see.
     static let overlap: JSONValue = ["podSubnets": ["10.0.0.0/8"], "serviceSubnets": ["10.96.0.0/12"]]

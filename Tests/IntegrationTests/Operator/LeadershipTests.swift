@@ -4,7 +4,7 @@ import StructuredData
 import TestSupport
 import Testing
 
-@Suite("Operator: leadership", .timeLimit(.minutes(5)))
+@Suite("Operator: leadership", .timeLimit(.minutes(15)))
 struct LeadershipTests {
     /// Two operators, each with a user of its own, so that the audit log tells them apart.
     private struct Pair {

@@ -5,7 +5,7 @@ import StructuredData
 import TestSupport
 import Testing
 
-@Suite("Operator: manifests that cannot be written", .timeLimit(.minutes(5)))
+@Suite("Operator: manifests that cannot be written", .timeLimit(.minutes(15)))
 struct ManifestFaultTests {
     @Test("a full disk does not keep Machines from being made; the manifests follow when there is room")
     func fullDisk() async throws {

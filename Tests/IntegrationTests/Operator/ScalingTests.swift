@@ -4,7 +4,7 @@ import StructuredData
 import TestSupport
 import Testing
 
-@Suite("Operator: scaling", .timeLimit(.minutes(5)))
+@Suite("Operator: scaling", .timeLimit(.minutes(15)))
 struct ScalingTests {
     @Test("workers come and go, the highest index first, with their manifests")
     func workers() async throws {

@@ -7,7 +7,7 @@ import StructuredData
 import TestSupport
 import Testing
 
-@Suite("A controller on a real API server", .timeLimit(.minutes(5)))
+@Suite("A controller on a real API server", .timeLimit(.minutes(15)))
 struct ControllerTests {
     @Test("a deleted child brings its owner to the workers, one that changes hands brings both owners")
     func children() async throws {

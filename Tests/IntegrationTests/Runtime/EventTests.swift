@@ -7,7 +7,7 @@ import StructuredData
 import TestSupport
 import Testing
 
-@Suite("Events on a real API server", .timeLimit(.minutes(5)))
+@Suite("Events on a real API server", .timeLimit(.minutes(15)))
 struct EventTests {
     @Test("the same event again counts, many different ones become one, and a flood is cut off")
     func correlation() async throws {

@@ -9,7 +9,7 @@ import TestSupport
 import Testing
 
 /// One at a time: they all disturb the same control plane.
-@Suite("Client and reflector while the control plane fails", .serialized, .timeLimit(.minutes(5)))
+@Suite("Client and reflector while the control plane fails", .serialized, .timeLimit(.minutes(15)))
 struct FaultTests {
     @Test("an API server killed five times under writes costs no event and at most one list each time")
     func killedServer() async throws {

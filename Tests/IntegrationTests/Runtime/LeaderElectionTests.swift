@@ -8,7 +8,7 @@ import StructuredData
 import TestSupport
 import Testing
 
-@Suite("Leader election on a real API server", .timeLimit(.minutes(5)))
+@Suite("Leader election on a real API server", .timeLimit(.minutes(15)))
 struct LeaderElectionTests {
     @Test("of three candidates one leads at any time, and the lease goes round when leaders vanish")
     func threeCandidates() async throws {

@@ -7,7 +7,7 @@ import StructuredData
 import TestSupport
 import Testing
 
-@Suite("Memory", .timeLimit(.minutes(5)))
+@Suite("Memory", .timeLimit(.minutes(15)))
 struct MemoryTests {
     @Test(
         "a cache of 3000 objects of 5 KiB keeps what is needed of them and little more",

@@ -6,7 +6,7 @@ import StructuredData
 import TestSupport
 import Testing
 
-@Suite("Reading one's own writes on a real API server", .timeLimit(.minutes(5)))
+@Suite("Reading one's own writes on a real API server", .timeLimit(.minutes(15)))
 struct OwnWritesTests {
     @Test("what we wrote is seen at once, and no more than that is kept when the watch has caught up")
     func overlay() async throws {

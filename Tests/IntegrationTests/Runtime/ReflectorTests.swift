@@ -6,7 +6,7 @@ import StructuredData
 import TestSupport
 import Testing
 
-@Suite("A reflector on a real API server", .timeLimit(.minutes(5)))
+@Suite("A reflector on a real API server", .timeLimit(.minutes(15)))
 struct ReflectorTests {
     @Test("a thousand writes arrive as a history without gaps, and the store ends up as the server")
     func modelCheck() async throws {

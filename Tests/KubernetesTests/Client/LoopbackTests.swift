@@ -7,7 +7,7 @@ import TestSupport
 import Testing
 
 /// The client on the real transport, against a server that misbehaves over real sockets.
-@Suite("KubernetesClient over TCP", .timeLimit(.minutes(2)))
+@Suite("KubernetesClient over TCP", .timeLimit(.minutes(15)))
 struct LoopbackTests {
     private static let json = "Content-Type: application/json"
 
