@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 import Glibc
+import Platform
 
 /// A TCP client that sends and reads bytes and knows nothing of HTTP.
 ///
 /// It waits in system calls, so tests run it where waiting harms nobody; a server that never answers makes
 /// it give up after a minute.
-final class RawClient {
+final class RawClient: Sendable {
     private let descriptor: Int32
 
     init(port: UInt16, receiveBuffer: Int32? = nil) {
@@ -58,6 +59,17 @@ final class RawClient {
         var bytes: [UInt8] = []
         while let next = receive() { bytes += next }
         return String(decoding: bytes, as: UTF8.self)
+    }
+
+    /// Everything up to the end of the stream, while tasks go on: on a machine with one core they have one thread.
+    func receiveAllAside() async -> String {
+        await withCheckedContinuation { continuation in
+            do {
+                try SystemThread.start { continuation.resume(returning: self.receiveAll()) }.detach()
+            } catch {
+                continuation.resume(returning: "\(error)")
+            }
+        }
     }
 
     /// One response with `Content-Length`, head and body; what there is if the stream ends before.
