@@ -115,7 +115,7 @@ struct FaultTests {
                 throw .invalidConfiguration("\(error)")
             }
         }
-        defer { bench.link.intercept(nil) } // it refers to the bench, and that to the link
+        defer { bench.link.intercept(nil) }  // it refers to the bench, and that to the link
         let list = try await bench.client.list(ConfigMap.self, bench.selection(), limit: 10)
         let statuses = bench.link.exchanges.entries.suffix(from: 30).map(\.status)
         #expect(statuses == [200, 410, 200, 200, 200, 200])
