@@ -95,7 +95,8 @@ struct EndpointTests {
     func gracefulStop() async throws {
         try await Scenario.run("stop") { scenario in
             let process = try scenario.startOperator(
-                "--leader-elect", "--leader-election-namespace", scenario.namespace)
+                "--leader-elect", "--leader-election-namespace", scenario.namespace,
+                "--leader-election-lease-duration=1h", "--leader-election-renew-deadline=50m")
             try await scenario.create(ClusterDocument("app"))
             try await scenario.complete("app")
             #expect(await process.stop() == .exited(0))

@@ -71,7 +71,7 @@ struct LeadershipTests {
             let pair = try await Pair(
                 scenario,
                 [
-                    "--leader-election-lease-duration=15s", "--leader-election-renew-deadline=12s",
+                    "--leader-election-lease-duration=30s", "--leader-election-renew-deadline=25s",
                     "--leader-election-retry-period=1s",
                 ])
             try await scenario.create(ClusterDocument("before", workers: [("w", 2)]))

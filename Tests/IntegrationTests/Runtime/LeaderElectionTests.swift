@@ -20,8 +20,8 @@ struct LeaderElectionTests {
                 group.addTask {
                     await candidate.elector.acquire()
                     guard candidate.elector.isLeader else { return }
-                    try await candidate.write()
                     leaders.append(candidate.name)
+                    await candidate.writeInTime()
                     // As a process that is killed: nothing is renewed and nothing given back.
                 }
             }
@@ -63,14 +63,14 @@ struct LeaderElectionTests {
             try Candidate(bench, "first", .short, clock: clock), try Candidate(bench, "second", .short)
         )
         await first.elector.acquire()
-        try await first.write()
+        await first.writeInTime()
         clock.freeze()
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask {
                 await #expect(throws: LeadershipLost.self) { try await first.elector.keep() }
             }
             await second.elector.acquire()
-            try await second.write()
+            await second.writeInTime()
             // The elector still believes to lead; the fence does not.
             #expect(first.elector.isLeader)
             #expect(await apiError { try await first.write() } == .fenced)
@@ -243,6 +243,12 @@ private struct Candidate: Sendable {
     /// What only a leader may do.
     func write() async throws {
         _ = try await fenced.apply(ConfigMap.self, key, TestResources.configMap(key.name))
+    }
+
+    /// Writes, unless the machine was so slow that the lease has run out meanwhile.
+    func writeInTime() async {
+        let error = await apiError { try await write() }
+        #expect(error == nil || error == .fenced)
     }
 
     /// Runs `work` while the lease is renewed; to lose it fails the test.
