@@ -251,6 +251,19 @@ struct RotatingTransportTests {
         }
     }
 
+    @Test("after a connection that breaks off the certificate is looked at before the next request")
+    func brokenOff() async throws {
+        let transport = transport()
+        _ = try await transport.send(request)
+        files.set("/key", "k2")
+        // As a server of TLS 1.3 does that has refused a certificate.
+        network.answer { Self.identity($0) == "k1" ? .failure(.interrupted("reset")) : .text(200, "ok") }
+        await #expect(throws: TransportError.interrupted("reset")) { try await transport.send(request) }
+        #expect(network.requestCounts == [2])
+        #expect(try await transport.send(request).head.status == 200)
+        #expect(network.requestCounts == [2, 1])
+    }
+
     @Test("an old connection is closed only when its requests have their answers")
     func requestsUnderWay() async throws {
         let transport = transport()
