@@ -40,14 +40,15 @@ hard, the nth suffers follows from --seed, the number of the rule and n alone. A
           goaway refuse                   GOAWAY (HTTP/1.1: Connection: close); refuse: and the request is not served
           observe                         nothing; it is reported with its status
 
-Each fault is reported when it happens: {"injected": action, "rule": 1, "ordinal": 3, "method": …, "target": …}, with
-"held": number for a held request and "status" where the server's answer is known.
+Each fault is reported when it happens: {"injected": action, "rule": 1, "ordinal": 3, "method": …, "target": …}, the
+time in "at_ms", with "held": number for a held request and "status" where the server's answer is known.
 """
 import argparse
 import asyncio
 import json
 import ssl
 import sys
+import time
 from pathlib import Path
 
 sys.dont_write_bytecode = True
@@ -72,7 +73,7 @@ class Proxy:
             self.rules.add(json.loads(rule))
 
     def report(self, **fields):
-        print(json.dumps(fields), flush=True)
+        print(json.dumps(fields | {"at_ms": time.monotonic_ns() // 1_000_000}), flush=True)
 
     def hold(self, rule):
         """A number and a future that is done when that number is released."""

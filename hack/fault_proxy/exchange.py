@@ -154,16 +154,15 @@ class Exchange:
         """The body up to where the decision ends it; the fault happens instead of what would come next."""
         is_counting_events = "after_events" in decision.options
         left = decision.number("after_events" if is_counting_events else "after_bytes")
-        async for piece in lines(pieces) if is_counting_events else pieces:
-            if not left:
-                break
+        source = lines(pieces) if is_counting_events else pieces
+        # Nothing may come for long, so what is cut at once waits for nothing.
+        while left:
+            piece = await anext(source, None)
+            if piece is None:
+                return
             size = 1 if is_counting_events else len(piece)
             yield piece if size <= left else piece[:left]
             left = max(0, left - size)
-            if not left:
-                break
-        if left:
-            return
         self.injected(decision)
         if decision.action == "error-event":
             yield answers.error_event(decision.number("code", 410))

@@ -10,7 +10,7 @@ from h2.errors import ErrorCodes
 from h2.events import (DataReceived, RemoteSettingsChanged, RequestReceived, StreamEnded, StreamReset,
                        WindowUpdated)
 from h2.exceptions import ProtocolError
-from h2.settings import SettingCodes
+from h2.settings import SettingCodes, Settings
 from hyperframe.frame import GoAwayFrame
 
 from fault_proxy.exchange import Broken, Exchange, Request
@@ -171,8 +171,8 @@ class HTTP2Connection(Connection):
         self.h2 = H2Connection(H2Configuration(
             client_side=False, header_encoding="utf-8", validate_outbound_headers=False,
             normalize_outbound_headers=False))
-        self.h2.local_settings.update(
-            {SettingCodes.MAX_CONCURRENT_STREAMS: STREAMS, SettingCodes.INITIAL_WINDOW_SIZE: WINDOW})
+        self.h2.local_settings = Settings(client=False, initial_values={
+            SettingCodes.MAX_CONCURRENT_STREAMS: STREAMS, SettingCodes.INITIAL_WINDOW_SIZE: WINDOW})
         self.h2.initiate_connection()
         self.h2.increment_flow_control_window(WINDOW)
         self.streams = {}

@@ -71,7 +71,7 @@ class Relay:
             await self.writer.drain()
             if decision.action == "reset":
                 abort(self.writer)
-            self.is_frozen = decision.action == "black-hole"
+            self.is_frozen = True
             return b""
         self.served += len(data)
         return data

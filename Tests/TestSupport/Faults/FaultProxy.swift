@@ -14,6 +14,8 @@ package struct InjectedFault: Sendable, Hashable {
     package var method: String
     /// Path and query.
     package var target: String
+    /// When, on the machine's own time line.
+    package var time: Duration
     /// What the API server answered, where that is known.
     package var status: Int?
     /// What `FaultProxy.release` wants to know, if the request is held.
@@ -178,7 +180,8 @@ package final class FaultProxy: Sendable {
                 InjectedFault(
                     rule: number(value["rule"]) ?? 0, ordinal: number(value["ordinal"]) ?? 0, action: action,
                     method: value["method"]?.string ?? "", target: value["target"]?.string ?? "",
-                    status: number(value["status"]), held: number(value["held"])))
+                    time: .milliseconds(number(value["at_ms"]) ?? 0), status: number(value["status"]),
+                    held: number(value["held"])))
         }
     }
 
