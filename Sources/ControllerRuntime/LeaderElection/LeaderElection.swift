@@ -22,7 +22,9 @@ package struct LeaderElectionSettings: Sendable, Hashable {
     package let retryPeriod: Duration
 
     /// The share of `retryPeriod` that chance adds between tries to acquire.
-    package static let acquireJitter = 1.2
+    ///
+    /// client-go adds up to 1.2, and then a lease that is given back may lie there for 4.4 s.
+    package static let acquireJitter = 0.2
 
     /// client-go's 15 s, 10 s and 2 s, unless told otherwise.
     package init(
@@ -37,7 +39,7 @@ package struct LeaderElectionSettings: Sendable, Hashable {
         try check(!key.name.isEmpty, "leader election: the name of the lease must not be empty")
         try check(retryPeriod >= .seconds(1), "leader election: the retry period must be 1s or more")
         try check(
-            renewDeadline > retryPeriod * Self.acquireJitter,
+            renewDeadline > retryPeriod * (1 + Self.acquireJitter),
             "leader election: the renew deadline must be more than 1.2 times the retry period")
         try check(
             leaseDuration > renewDeadline,
@@ -79,6 +81,14 @@ struct LeaderElection: Sendable {
     /// Until when we may act as the leader.
     var leaderUntil: Instant? { renewedAt.map { $0 + settings.renewDeadline } }
 
+    /// When the lease will have run out if its holder does not renew it; nil if nobody else holds it.
+    var expiry: Instant? {
+        guard let lease, let observedAt, !lease.holder.isEmpty, lease.holder != settings.identity else {
+            return nil
+        }
+        return observedAt + lease.duration
+    }
+
     /// Takes in the lease as it was read; nil if there is none.
     mutating func observe(_ seen: Lease?, at now: Instant) {
         if seen?.record != lease?.record || observedAt == nil { observedAt = now }
@@ -94,7 +104,7 @@ struct LeaderElection: Sendable {
             )
         }
         let isOurs = lease.holder == settings.identity
-        guard isOurs || lease.holder.isEmpty || hasExpired(lease, at: now) else { return .standBy }
+        if let expiry, now < expiry { return .standBy }
         return .replace(
             lease.held(
                 by: settings.identity, duration: settings.leaseDuration,
@@ -119,10 +129,5 @@ struct LeaderElection: Sendable {
         return lease.held(
             by: "", duration: .seconds(1), transitions: lease.transitions, acquired: timestamp,
             renewed: timestamp)
-    }
-
-    private func hasExpired(_ lease: Lease, at now: Instant) -> Bool {
-        guard let observedAt else { return false }
-        return now >= observedAt + lease.duration
     }
 }

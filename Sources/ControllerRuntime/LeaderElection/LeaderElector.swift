@@ -75,10 +75,17 @@ package final class LeaderElector: Sendable {
                 logger.info("Leading", ["identity": .string(settings.identity)])
                 return
             }
-            let delay = settings.retryPeriod * (1 + LeaderElectionSettings.acquireJitter * random())
             // The sleep fails only by cancellation, which ends the loop.
-            do { try await clock.sleep(for: delay) } catch {}
+            do { try await clock.sleep(until: nextTry) } catch {}
         }
+    }
+
+    /// After the retry period, or as soon as the holder's lease runs out.
+    private var nextTry: Instant {
+        let now = clock.now
+        let retry = now + settings.retryPeriod * (1 + LeaderElectionSettings.acquireJitter * random())
+        guard let expiry = election.withLock({ $0.expiry }), expiry > now else { return retry }
+        return min(retry, expiry)
     }
 
     /// Renews the lease; returns when the task is cancelled, still leading.
