@@ -11,6 +11,7 @@
 
 typedef size_t (*ccurl_data_function)(char *, size_t, size_t, void *);
 typedef int (*ccurl_seek_function)(void *, curl_off_t, int);
+typedef int (*ccurl_prerequisite_function)(void *, char *, char *, int, int);
 typedef int (*ccurl_socket_function)(void *, curl_socket_t, curlsocktype);
 
 static inline CURLcode ccurl_set_long(CURL *easy, CURLoption option, long value) {
@@ -45,6 +46,10 @@ static inline CURLcode ccurl_set_data_function(CURL *easy, CURLoption option, cc
 
 static inline CURLcode ccurl_set_seek_function(CURL *easy, ccurl_seek_function function) {
     return (curl_easy_setopt)(easy, CURLOPT_SEEKFUNCTION, function);
+}
+
+static inline CURLcode ccurl_set_prerequisite_function(CURL *easy, ccurl_prerequisite_function function) {
+    return (curl_easy_setopt)(easy, CURLOPT_PREREQFUNCTION, function);
 }
 
 static inline CURLcode ccurl_set_socket_function(CURL *easy, ccurl_socket_function function) {

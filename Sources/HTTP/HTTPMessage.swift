@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+package import Platform
 
 /// A request method.
 package enum HTTPMethod: String, Sendable, Hashable {
@@ -97,6 +98,10 @@ package struct HTTPRequest: Sendable, Hashable {
     ///
     /// For a stream it limits the wait for the response head only.
     package var timeout: Duration?
+    /// From when on the request must not be sent, nor sent again on another connection; nil for never.
+    ///
+    /// Looked at when a connection is ready to take the request; later than that is `TransportError.tooLate`.
+    package var notAfter: Instant?
     /// The most body bytes accepted after decompression; more is `TransportError.responseTooLarge`.
     ///
     /// For a stream it limits what has arrived and is not yet read, which is never allowed to exceed 64 MiB.

@@ -161,7 +161,7 @@ extension CurlEngine {
         if exchange.isCancelled { return exchange.end(.cancelled) }
         do throws(TransportError) {
             let handle = if let idle = idleHandles.popLast() { idle } else { try CurlHandle(options) }
-            let transfer = CurlTransfer(exchange, handle)
+            let transfer = CurlTransfer(exchange, handle, clock)
             try handle.prepare(transfer, options, youngerThan: lastSilence.map { clock.now - $0 })
             guard curl_multi_add_handle(multi, handle.raw) == CURLM_OK else {
                 throw .invalidConfiguration("libcurl does not take the request")

@@ -23,6 +23,7 @@ final class CurlHandle {
         try accept(CURLOPT_READFUNCTION, ccurl_set_data_function(raw, CURLOPT_READFUNCTION, curlWantsBody))
         try accept(CURLOPT_SEEKFUNCTION, ccurl_set_seek_function(raw, curlWantsBodyAgain))
         try accept(CURLOPT_SOCKOPTFUNCTION, ccurl_set_socket_function(raw, curlSocketOpened))
+        try accept(CURLOPT_PREREQFUNCTION, ccurl_set_prerequisite_function(raw, curlMayBegin))
         if let mapping = options.connectTo {
             connectTo = curl_slist_append(nil, mapping)
             try accept(CURLOPT_CONNECT_TO, ccurl_set_list(raw, CURLOPT_CONNECT_TO, connectTo))
@@ -54,6 +55,7 @@ final class CurlHandle {
         try set(.number(CURLOPT_MAXLIFETIME_CONN, age.map { max(1, Int($0.components.seconds)) } ?? 0))
         for option in [
             CURLOPT_PRIVATE, CURLOPT_HEADERDATA, CURLOPT_WRITEDATA, CURLOPT_READDATA, CURLOPT_SEEKDATA,
+            CURLOPT_PREREQDATA,
         ] {
             try accept(option, ccurl_set_pointer(raw, option, transfer.context))
         }

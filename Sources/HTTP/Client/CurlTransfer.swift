@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import CCurl
 import Glibc
+import Platform
 
 /// One exchange on its way through libcurl; lives on the engine's thread alone.
 final class CurlTransfer {
@@ -17,9 +18,12 @@ final class CurlTransfer {
     private var bytesUploaded = 0
     private var isBegun = false
 
-    init(_ exchange: CurlExchange, _ handle: CurlHandle) {
+    private let clock: any Clock
+
+    init(_ exchange: CurlExchange, _ handle: CurlHandle, _ clock: any Clock) {
         self.exchange = exchange
         self.handle = handle
+        self.clock = clock
     }
 
     /// The transfer that `CurlHandle.prepare` gave this handle.
@@ -64,6 +68,13 @@ final class CurlTransfer {
 
 // What the callbacks do; false ends the transfer.
 extension CurlTransfer {
+    /// Whether the request may still be sent; asked anew for each connection that it is tried on.
+    fileprivate func mayBegin() -> Bool {
+        guard let limit = exchange.request.notAfter, clock.now >= limit else { return true }
+        failure = .tooLate
+        return false
+    }
+
     fileprivate func receiveHeader(_ line: UnsafeRawBufferPointer) -> Bool {
         guard head.add(line: line) else {
             failure = .interrupted("the response head exceeds \(ResponseHeadParser.sizeLimit) bytes")
@@ -109,6 +120,13 @@ extension CurlTransfer {
 
 // The functions below are libcurl's callbacks. They stand at file level because a closure formed in isolated
 // code would check for that isolation on the engine's thread, and trap.
+
+func curlMayBegin(
+    _ context: UnsafeMutableRawPointer?, _ address: UnsafeMutablePointer<CChar>?,
+    _ localAddress: UnsafeMutablePointer<CChar>?, _ port: Int32, _ localPort: Int32
+) -> Int32 {
+    CurlTransfer.of(context)?.mayBegin() == true ? CURL_PREREQFUNC_OK : CURL_PREREQFUNC_ABORT
+}
 
 func curlHeaderArrived(
     _ bytes: UnsafeMutablePointer<CChar>?, _ size: Int, _ count: Int, _ context: UnsafeMutableRawPointer?

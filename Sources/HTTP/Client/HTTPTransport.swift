@@ -32,6 +32,9 @@ package enum TransportError: Error, Sendable, Hashable {
     case timedOut
     /// The connection broke after the request was, or may have been, sent; the server may have acted.
     case interrupted(String)
+    /// `HTTPRequest.notAfter` came before a connection was ready; the server has seen nothing, unless an earlier
+    /// connection broke while it carried the request.
+    case tooLate
     /// The body outgrew `HTTPRequest.responseLimit`, or the reader fell too far behind a stream.
     case responseTooLarge(limit: Int)
     /// The task was cancelled or the transport shut down.
@@ -44,7 +47,7 @@ extension TransportError {
     /// Whether the server may have carried the request out although no response arrived.
     package var mayHaveBeenProcessed: Bool {
         switch self {
-        case .timedOut, .interrupted, .responseTooLarge, .cancelled: true
+        case .timedOut, .interrupted, .tooLate, .responseTooLarge, .cancelled: true
         case .connectFailed, .tlsFailed, .invalidConfiguration: false
         }
     }
@@ -58,6 +61,7 @@ extension TransportError: CustomStringConvertible {
         case .tlsFailed(let reason): "TLS handshake failed: \(reason)"
         case .timedOut: "no response in time"
         case .interrupted(let reason): "connection broken: \(reason)"
+        case .tooLate: "not sent in time"
         case .responseTooLarge(let limit): "response larger than \(limit) bytes"
         case .cancelled: "cancelled"
         case .invalidConfiguration(let reason): "unusable configuration: \(reason)"

@@ -54,14 +54,15 @@ extension KubernetesClient {
     private func exchange(
         _ request: APIRequest, _ wire: HTTPRequest, _ credential: Credential
     ) async throws(APIError) -> HTTPResponse {
-        try checkFence(request)
+        var wire = wire.authorized(by: credential)
+        wire.notAfter = try checkFence(request)
         let start = clock.now
         let response: HTTPResponse
         do {
-            response = try await transport.send(wire.authorized(by: credential))
+            response = try await transport.send(wire)
         } catch {
             observe(request, nil, since: start)
-            throw .transport(error)
+            throw error == .tooLate ? .fenced : .transport(error)
         }
         observe(request, response.head, since: start)
         guard (200..<300).contains(response.head.status) else {
@@ -109,9 +110,11 @@ extension KubernetesClient {
         }
     }
 
-    private func checkFence(_ request: APIRequest) throws(APIError) {
-        guard request.isMutating, let fence, !fence.allowsWrites else { return }
-        throw .fenced
+    /// Until when the request may be sent; nil for ever.
+    private func checkFence(_ request: APIRequest) throws(APIError) -> Instant? {
+        guard request.isMutating, let fence else { return nil }
+        guard fence.allowsWrites else { throw .fenced }
+        return fence.end
     }
 
     /// Waits for the next attempt, or throws `error` if there is to be none.

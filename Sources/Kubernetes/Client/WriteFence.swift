@@ -5,7 +5,8 @@ package import Platform
 ///
 /// The leader elector opens it up to the end of what it is sure of; every mutating request asks at the moment
 /// it is sent, retries included. It reads the monotonic clock that runs on in suspend, so after a pause of
-/// the machine writes are refused before the elector itself has noticed.
+/// the machine writes are refused before the elector itself has noticed. The end travels with the request, for a
+/// pause may come between the question and the connection that takes the request.
 package final class WriteFence: Sendable {
     private let clock: any Clock
     private let openUntil = Locked(Instant(nanoseconds: .min))
@@ -19,6 +20,9 @@ package final class WriteFence: Sendable {
     package var allowsWrites: Bool {
         clock.now < openUntil.withLock { $0 }
     }
+
+    /// When writes end to be covered; long past while they are refused.
+    var end: Instant { openUntil.withLock { $0 } }
 
     /// Allows writes before `instant`.
     package func open(until instant: Instant) {

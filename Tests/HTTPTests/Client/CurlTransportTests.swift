@@ -43,6 +43,18 @@ struct CurlTransportTests {
         }
     }
 
+    @Test("A request whose time is over is not sent, and one whose time is not is")
+    func notAfter() async throws {
+        try await withTransport(answering(body: "ok")) { transport, server in
+            var request = HTTPRequest(method: .patch, target: "/", body: [1])
+            request.notAfter = Instant(nanoseconds: 0)
+            #expect(await transport.failure(request) == .tooLate)
+            request.notAfter = .distantFuture
+            #expect(await transport.failure(request) == nil)
+            #expect(server.requests.count == 1)
+        }
+    }
+
     @Test("One handle serves requests of all methods in turn, and nothing of one is left in the next")
     func handleReuse() async throws {
         let script: ScriptedServer.Script = { connection in

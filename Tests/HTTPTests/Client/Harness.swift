@@ -64,7 +64,7 @@ extension CurlTransport {
 
 extension TransportError {
     enum Kind {
-        case connectFailed, tlsFailed, timedOut, interrupted, responseTooLarge, cancelled,
+        case connectFailed, tlsFailed, timedOut, interrupted, tooLate, responseTooLarge, cancelled,
             invalidConfiguration
     }
 
@@ -75,6 +75,7 @@ extension TransportError {
         case .tlsFailed: .tlsFailed
         case .timedOut: .timedOut
         case .interrupted: .interrupted
+        case .tooLate: .tooLate
         case .responseTooLarge: .responseTooLarge
         case .cancelled: .cancelled
         case .invalidConfiguration: .invalidConfiguration

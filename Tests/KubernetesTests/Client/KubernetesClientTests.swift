@@ -122,11 +122,25 @@ struct KubernetesClientTests {
         _ = try await client.get(Gadget.self, .a)
         fence.open(until: fixture.clock.now + .seconds(10))
         _ = try await client.apply(Gadget.self, .a, [:])
+        #expect(fixture.transport.requests.map(\.notAfter) == [nil, fixture.clock.now + .seconds(10)])
         fixture.clock.advance(by: .seconds(10))
         #expect(
             await apiError { () async throws(APIError) in try await client.delete(Gadget.self, .a) }
                 == .fenced)
         #expect(fixture.transport.requests.count == 2)
+    }
+
+    @Test("a write that the transport could not send in time was stopped by the fence")
+    func fenceInTransport() async {
+        var fixture = ClientFixture(ScriptedTransport(.failure(.tooLate)))
+        let fence = WriteFence(clock: fixture.clock)
+        fence.open(until: .distantFuture)
+        fixture.client.fence = fence
+        let client = fixture.client
+        let error = await apiError { () async throws(APIError) in try await client.apply(Gadget.self, .a, [:])
+        }
+        #expect(error == .fenced)
+        #expect(fixture.transport.requests.count == 1)
     }
 
     @Test("the fence is asked again before a retry")
