@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import Glibc
 
 /// Where a server listens and what it puts up with.
 package struct HTTPServerConfiguration: Sendable, Hashable {
@@ -41,5 +42,30 @@ package struct HTTPServerLimits: Sendable, Hashable {
         self.lingerTimeout = lingerTimeout
         self.queuedBytes = queuedBytes
         self.drainTimeout = drainTimeout
+    }
+}
+
+extension HTTPServerLimits {
+    /// What a program needs besides its two servers: logs, files, wake-ups, and connections of its own over HTTP/1.1.
+    private static let reservedDescriptors = 96
+    /// Fewer would let a flood of connections drop a probe before it is read.
+    private static let fewestConnections = 8
+
+    /// The defaults, but no more connections than leave the program its descriptors, and another server as many, if the
+    /// process may have `descriptorLimit` open.
+    package static func fitting(descriptorLimit: Int) -> HTTPServerLimits {
+        var limits = HTTPServerLimits()
+        let share = (descriptorLimit - min(descriptorLimit, reservedDescriptors)) / 2
+        limits.connections = min(limits.connections, max(share, fewestConnections))
+        return limits
+    }
+
+    /// The defaults as this process can afford them.
+    package static var affordable: HTTPServerLimits {
+        var limit = rlimit()
+        guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else {
+            return HTTPServerLimits()
+        }
+        return fitting(descriptorLimit: Int(clamping: limit.rlim_cur))
     }
 }

@@ -18,8 +18,9 @@ struct ServerLoop {
 
     /// Long enough not to spin, short enough not to fail a probe.
     private static let acceptPause = Duration.milliseconds(100)
-    /// So that a flood of connections cannot keep those that are open from being served.
-    private static let acceptsPerTurn = 64
+    /// So that a flood of connections cannot keep those that are open from being served, nor drop a new one before it
+    /// has been looked at once.
+    private var acceptsPerTurn: Int { min(64, max(1, table.limits.connections / 2)) }
 
     /// Takes the listening socket over and closes it in the end.
     init(
@@ -130,7 +131,7 @@ struct ServerLoop {
     private mutating func acceptConnections() {
         guard let listener, requests.count > 1, requests[1].revents != 0 else { return }
         var mayDrop = true
-        for _ in 0..<Self.acceptsPerTurn {
+        for _ in 0..<acceptsPerTurn {
             do throws(SocketError) {
                 guard let descriptor = try Sockets.accept(listener) else { return }
                 if table.isFull, let victim = table.victim { drop(victim) }

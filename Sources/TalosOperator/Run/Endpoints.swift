@@ -7,7 +7,7 @@ import Observability
 enum Endpoints {
     /// `/healthz`, `/readyz` and one path below them for each check.
     static func probes(_ checks: HealthChecks, on address: BindAddress) -> HTTPServer {
-        HTTPServer(HTTPServerConfiguration(address: address)) { request in
+        HTTPServer(HTTPServerConfiguration(address: address, limits: .affordable)) { request in
             let query = request.query.map { ($0.name, $0.value) }
             guard let report = checks.report(path: request.path, query: query) else { return .notFound }
             return .text(report.statusCode, report.body)
@@ -16,7 +16,7 @@ enum Endpoints {
 
     /// `/metrics` in the format that the scraper prefers.
     static func metrics(_ registry: MetricRegistry, on address: BindAddress) -> HTTPServer {
-        HTTPServer(HTTPServerConfiguration(address: address)) { request in
+        HTTPServer(HTTPServerConfiguration(address: address, limits: .affordable)) { request in
             guard request.path == "/metrics" else { return .notFound }
             let format = ExpositionFormat.negotiated(accept: request.headers["Accept"])
             return ServerResponse(

@@ -6,6 +6,16 @@ import Testing
 
 @Suite("Connection table")
 struct ConnectionTableTests {
+    @Test(
+        "two servers leave the rest of the program its descriptors, if there are any to spare",
+        arguments: [
+            (-1, 8), (0, 8), (64, 8), (112, 8), (120, 12), (256, 80), (607, 255), (608, 256), (1024, 256),
+            (.max, 256),
+        ])
+    func fitting(descriptors: Int, connections: Int) {
+        #expect(HTTPServerLimits.fitting(descriptorLimit: descriptors).connections == connections)
+    }
+
     private func at(_ seconds: Int64) -> Instant {
         Instant(nanoseconds: seconds * 1_000_000_000)
     }
