@@ -11,12 +11,10 @@ struct ManifestFaultTests {
     func fullDisk() async throws {
         try await Scenario.run("full-disk") { scenario in
             guard let disk = try await SmallDisk.make() else { return }
-            _ = await (try Subprocess(["/bin/dd", "if=/dev/zero", "of=\(disk.path)/filler"])).ending()
+            try await disk.fill()
             do {
                 let process = try scenario.startOperator(resultsPath: disk.path)
-                try await expectRecovery(scenario, process) {
-                    _ = await (try Subprocess(["/bin/rm", "\(disk.path)/filler"])).ending()
-                }
+                try await expectRecovery(scenario, process) { try await disk.makeRoom() }
             } catch {
                 await disk.remove()
                 throw error
@@ -60,23 +58,5 @@ struct ManifestFaultTests {
         try expectManifests(process, in: "app", equal: machines)
         try await scenario.event(about: "app", reason: "GenerationSucceeded")
         #expect(try await scenario.events(about: "app").count == 2)
-    }
-}
-
-/// A file system of 64 KiB.
-private struct SmallDisk {
-    let path: String
-
-    /// Nil if this process may not mount one.
-    static func make() async throws -> SmallDisk? {
-        let path = try TemporaryDirectory.make()
-        let mount = try Subprocess(["/bin/mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", path])
-        return await mount.ending() == .exited(0) ? SmallDisk(path: path) : nil
-    }
-
-    func remove() async {
-        let unmount = Result { try Subprocess(["/bin/umount", "-l", path]) }
-        if case .success(let unmount) = unmount { _ = await unmount.ending() }
-        rmdir(path)
     }
 }

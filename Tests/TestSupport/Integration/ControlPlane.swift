@@ -146,8 +146,9 @@ package enum Repository {
         return parts.dropLast(4).joined(separator: "/")
     }()
 
-    /// The program, built beside the test bundle that is running.
+    /// The program: what `OPERATOR_BINARY` names, otherwise the one built beside the test bundle that is running.
     package static let operatorBinary: String = {
+        if let path = environment["OPERATOR_BINARY"], !path.isEmpty { return path }
         var buffer = [CChar](repeating: 0, count: 4096)
         let count = readlink("/proc/self/exe", &buffer, buffer.count)
         let path = String(decoding: buffer.prefix(max(0, count)).map { UInt8(bitPattern: $0) }, as: UTF8.self)

@@ -13,15 +13,16 @@ package final class OperatorProcess: Sendable {
 
     /// Starts it against `controlPlane` as the restricted user; it watches `namespace` alone.
     ///
-    /// `flags` come last, so they beat those that are set here.
+    /// `flags` come last, so they beat those that are set here. `wrapper` is a command that takes ours as its last
+    /// arguments and becomes it, as `nice` does.
     package init(
         _ controlPlane: ControlPlane, namespace: String, flags: [String] = [],
-        environment: [String: String] = [:], resultsPath: String? = nil
+        environment: [String: String] = [:], resultsPath: String? = nil, wrapper: [String] = []
     ) throws {
         let directory = try resultsPath ?? TemporaryDirectory.make(in: controlPlane.stateDirectory)
         let (metricsPort, probePort) = (try FreePort.find(), try FreePort.find())
         process = try Subprocess(
-            [
+            wrapper + [
                 Repository.operatorBinary, "run", "--kubeconfig", controlPlane.operatorKubeconfig,
                 "--metrics-bind-address", "127.0.0.1:\(metricsPort)",
                 "--health-probe-bind-address", "127.0.0.1:\(probePort)", "--results-path", directory,

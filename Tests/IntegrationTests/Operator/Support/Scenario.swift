@@ -71,11 +71,11 @@ final class Scenario: Sendable {
     @discardableResult
     func startOperator(
         flags: [String], environment: [String: String] = [:], resultsPath: String? = nil,
-        mayEnd: Bool = false
+        wrapper: [String] = [], mayEnd: Bool = false
     ) throws -> OperatorProcess {
         let process = try OperatorProcess(
             controlPlane, namespace: namespace, flags: flags, environment: environment,
-            resultsPath: resultsPath)
+            resultsPath: resultsPath, wrapper: wrapper)
         operators.withLock { $0.append(process) }
         if !mayEnd {
             watched.withLock { $0.append(process) }
