@@ -68,6 +68,8 @@ struct LeaderElection: Sendable {
     private(set) var lease: Lease?
     /// When the lease was first seen as it is.
     private(set) var observedAt: Instant?
+    /// When the time of a holder is over from whom somebody took the lease, and who may not know yet.
+    private var robbedUntil: Instant?
     /// When the request of our last successful renewal was sent; nil while we do not lead.
     private(set) var renewedAt: Instant?
 
@@ -84,19 +86,27 @@ struct LeaderElection: Sendable {
     /// When the lease will have run out if its holder does not renew it; nil if nobody else holds it.
     var expiry: Instant? {
         guard let lease, let observedAt, !lease.holder.isEmpty, lease.holder != settings.identity else {
-            return nil
+            return robbedUntil
         }
         return observedAt + lease.duration
     }
 
     /// Takes in the lease as it was read; nil if there is none.
+    ///
+    /// A lease that another held and that is gone, or has no holder although nobody gave it back, was meddled with: its
+    /// holder leads until it notices.
     mutating func observe(_ seen: Lease?, at now: Instant) {
-        if seen?.record != lease?.record || observedAt == nil { observedAt = now }
+        if seen?.record != lease?.record || observedAt == nil {
+            let isRobbed = seen.map { $0.holder.isEmpty && !$0.isGivenBack } ?? true
+            robbedUntil = isRobbed ? expiry : nil
+            observedAt = now
+        }
         lease = seen
     }
 
     /// What to do to get the lease, or to keep it.
     func claim(at now: Instant, timestamp: Timestamp) -> Claim {
+        if let expiry, now < expiry { return .standBy }
         guard let lease else {
             return .create(
                 Lease.new(
@@ -104,7 +114,6 @@ struct LeaderElection: Sendable {
             )
         }
         let isOurs = lease.holder == settings.identity
-        if let expiry, now < expiry { return .standBy }
         return .replace(
             lease.held(
                 by: settings.identity, duration: settings.leaseDuration,
@@ -127,7 +136,7 @@ struct LeaderElection: Sendable {
     func released(timestamp: Timestamp) -> JSONValue? {
         guard let lease, lease.holder == settings.identity else { return nil }
         return lease.held(
-            by: "", duration: .seconds(1), transitions: lease.transitions, acquired: timestamp,
+            by: "", duration: Lease.givenBackDuration, transitions: lease.transitions, acquired: timestamp,
             renewed: timestamp)
     }
 }

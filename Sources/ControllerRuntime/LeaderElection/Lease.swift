@@ -31,6 +31,12 @@ package struct Lease: Resource, Hashable {
     /// What changes with each renewal: only the holder's own clock may look at the times in it.
     var record: JSONValue { document["spec"] ?? .null }
 
+    /// The duration in a lease that is given back; client-go writes the same, and nobody has so short a lease.
+    static let givenBackDuration = Duration.seconds(1)
+
+    /// Whether its last holder gave it back.
+    var isGivenBack: Bool { holder.isEmpty && duration == Self.givenBackDuration }
+
     /// The lease written anew for `holder`; what is not named here stays as it is.
     func held(
         by holder: String, duration: Duration, transitions: Int64, acquired: Timestamp?, renewed: Timestamp

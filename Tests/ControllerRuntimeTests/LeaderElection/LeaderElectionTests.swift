@@ -108,6 +108,42 @@ struct LeaderElectionTests {
         #expect(election.claim(at: at(29), timestamp: time(0)) != .standBy)
     }
 
+    /// What a lease that another held may look like the next time.
+    enum Change: CaseIterable { case deleted, emptied, freedByHand, givenBack }
+
+    @Test(
+        "a lease that somebody takes from its holder is not claimed before the holder's time is over",
+        arguments: Change.allCases)
+    func robbed(_ change: Change) throws {
+        var election = try election()
+        election.observe(try lease(holder: "other"), at: at(0))
+        let next: Lease? =
+            switch change {
+            case .deleted: nil
+            case .emptied: try Lease(["metadata": ["name": "op", "namespace": "system"]])
+            case .freedByHand: try lease(holder: "")
+            case .givenBack: try lease(holder: "", duration: 1)
+            }
+        for seconds: Int64 in [5, 14] {
+            election.observe(next, at: at(seconds))
+            let claim = election.claim(at: at(seconds), timestamp: time(0))
+            #expect((claim == .standBy) == (change != .givenBack))
+        }
+        #expect(election.claim(at: at(15), timestamp: time(0)) != .standBy)
+        // The holder has noticed, and has it again.
+        election.observe(try lease(holder: "other", renewed: "later"), at: at(14))
+        #expect(election.claim(at: at(28), timestamp: time(0)) == .standBy)
+        #expect(election.claim(at: at(29), timestamp: time(0)) != .standBy)
+    }
+
+    @Test("our own lease is made again at once when somebody takes it away")
+    func ownLeaseTaken() throws {
+        var election = try election()
+        election.renewed(try lease(holder: "me"), sentAt: at(0), now: at(0))
+        election.observe(nil, at: at(2))
+        #expect(election.claim(at: at(2), timestamp: time(0)) != .standBy)
+    }
+
     @Test("leadership reaches from the request of the last renewal to the renew deadline")
     func leaderUntil() throws {
         var election = try election()
