@@ -55,14 +55,15 @@ struct ConnectionTable {
 }
 
 extension ServerConnection.Phase {
-    /// How much is lost with a connection: nothing, a handshake, a request, an answer.
+    /// How much is lost with a connection: nothing, a handshake, a request.
+    ///
+    /// An answer is worth no more, or clients that read none could keep a new request from being looked at.
     fileprivate var worth: Int {
         switch self {
         case .closed: 0
         case .lingering: 1
         case .idle: 2
-        case .head: 3
-        case .sending: 4
+        case .head, .sending: 3
         }
     }
 }

@@ -43,7 +43,8 @@ struct ConnectionTableTests {
         "gives up the least useful connection, the oldest among equals",
         arguments: [
             ([(ServerConnection.Phase.head, 3), (.head, 2), (.head, 4)], 1),
-            ([(.head, 1), (.idle, 9), (.sending, 1)], 1), ([(.sending, 2), (.sending, 1), (.head, 9)], 2),
+            ([(.head, 1), (.idle, 9), (.sending, 1)], 1), ([(.sending, 2), (.sending, 1), (.head, 9)], 1),
+            ([(.sending, 3), (.head, 2), (.sending, 4)], 1),
             ([(.idle, 1), (.lingering, 9), (.head, 1)], 1), ([(.sending, 2), (.sending, 1)], 1),
         ] as [([(ServerConnection.Phase, Int64)], Int32)])
     func victim(entries: [(ServerConnection.Phase, Int64)], expected: Int32) {
