@@ -63,7 +63,7 @@ parse() {
             --controller-manager-flag=*) EXTRA_MANAGER+=("${1#*=}") ;;
             --kill) KILL=yes ;;
             --all) ALL=yes ;;
-            etcd | apiserver | controller-manager) COMPONENT=$1 ;;
+            etcd | apiserver | apiserver-2 | controller-manager) COMPONENT=$1 ;;
             -*) die "unknown option '$1' (see --help)" ;;
             */*) dir=$1 ;;
             *) name=$1 ;;

@@ -84,6 +84,7 @@ stop_components() {
         ! pid=$(pid_of "$component") || kill "$pid" 2>/dev/null || true
     done
     stop_process controller-manager TERM 2
+    stop_process apiserver-2 KILL 1 # a second one, if a test has started it
     stop_process apiserver TERM 3
     stop_process etcd TERM 2
 }

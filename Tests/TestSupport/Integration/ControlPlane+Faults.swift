@@ -11,6 +11,16 @@ extension ControlPlane {
         kill(try await pid(of: component), signal)
     }
 
+    /// Ends etcd at once; the API server stays.
+    package func stopEtcd() async throws {
+        try await shell("stop_process etcd KILL 3")
+    }
+
+    /// Starts etcd again, with what it had stored.
+    package func startEtcd() async throws {
+        try await shell("start_etcd \"$1\"", String(etcdURL.split(separator: ":").last ?? ""))
+    }
+
     /// Makes etcd forget all versions but the present one.
     package func compact() async throws {
         let range = try await etcd("/v3/kv/range", ["key": "AA=="])

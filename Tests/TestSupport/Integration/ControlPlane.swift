@@ -90,7 +90,7 @@ package struct ControlPlane: Sendable {
     @discardableResult
     package func shell(_ line: String, _ argument: String = "") async throws -> [String] {
         let prelude = """
-            set -euo pipefail; HACK=\(Repository.root)/hack; STATE=\(stateDirectory)
+            set -euo pipefail; HACK=\(Repository.root)/hack; STATE=\(stateDirectory); ROOT=${STATE%/*}
             for file in common install credentials processes lifecycle; do
                 source "$HACK/control-plane/$file.sh"
             done

@@ -43,13 +43,14 @@ extension Scenario {
         try await requests(of: user).filter(\.isWrite)
     }
 
-    /// Everything asked in the namespace, by anybody, up to now.
+    /// Everything asked in the namespace, by anybody, up to now; of a second API server too, if there was one.
     ///
     /// The log is written after the answer, by each request for itself: one that was answered before ours may be
     /// written after ours. By the time that a second one of ours is asked, answered and written, it is there.
     private func auditEntries() async throws -> [AuditEntry] {
         let present = try await markedEntries().last?.time ?? ""
-        return try await markedEntries().filter { $0.time < present }
+        let entries = try await markedEntries() + lines(of: controlPlane.secondAuditLog).map(Self.entry)
+        return entries.filter { $0.time < present }
     }
 
     /// The log up to a request that is made for this, which is the last entry.
@@ -57,12 +58,22 @@ extension Scenario {
         let marker = "marker-\(UInt32.random(in: 0 ... .max))"
         while true {
             _ = try await client.delete(ConfigMap.self, key(marker))
-            let grep = try Subprocess(["/usr/bin/grep", "-F", namespace, controlPlane.auditLog])
-            _ = await grep.ending()
-            if let end = grep.lines.firstIndex(where: { $0.contains(marker) }) {
-                return try grep.lines[...end].map { AuditEntry(try JSONValue(json: Array($0.utf8))) }
+            let lines = try await lines(of: controlPlane.auditLog)
+            if let end = lines.firstIndex(where: { $0.contains(marker) }) {
+                return try lines[...end].map(Self.entry)
             }
             try Task.checkCancellation()
         }
+    }
+
+    /// The lines of a log that are about the namespace; none if there is no such log.
+    private func lines(of log: String) async throws -> [String] {
+        let grep = try Subprocess(["/usr/bin/grep", "-sF", namespace, log])
+        _ = await grep.ending()
+        return grep.lines
+    }
+
+    private static func entry(_ line: String) throws -> AuditEntry {
+        AuditEntry(try JSONValue(json: Array(line.utf8)))
     }
 }
