@@ -80,6 +80,10 @@ unit: build-deps ## Run the tests that need no control plane
 integration: test-deps ## Run the tests on a real control plane
 	hack/test.sh $(SWIFT_FLAGS) --filter '^IntegrationTests\.'
 
+.PHONY: chaos
+chaos: build-deps control-plane ## Run the tests of faults in their long form (TEST=name: one of them)
+	FAULT_FORM=long hack/test.sh $(SWIFT_FLAGS) --filter '$(if $(TEST),/$(TEST)\(,^IntegrationTests\..*Faults)'
+
 .PHONY: check-crds
 check-crds: control-plane ## Check on a real API server what the CRDs refuse
 	@eval "$$(hack/control-plane.sh up check-crds | grep -E '^(KUBECONFIG|KUBECTL)=')"; \
@@ -116,6 +120,7 @@ lint: check-deps ## Check format, scripts, texts, imports, budgets, documentatio
 	hack/check-imports.sh
 	hack/check-version.sh
 	hack/check-docs.py
+	hack/fault-table.py --check
 	hack/check-budgets.py
 
 .PHONY: check-deps
