@@ -11,10 +11,10 @@ import Testing
 struct APIReachabilityTests {
     private let clock = ManualClock()
 
-    private func request(_ code: Int?) -> RequestObservation {
+    private func request(_ code: Int?, took duration: Duration = .zero) -> RequestObservation {
         RequestObservation(
             verb: .get, method: "GET", host: "api:6443", resource: "widgets", statusCode: code,
-            duration: .zero)
+            duration: duration)
     }
 
     @Test("before the first answer it is unhealthy")
@@ -40,5 +40,19 @@ struct APIReachabilityTests {
         #expect(api.health != .healthy)
         api.observe(request(404))
         #expect(api.health == .healthy)
+    }
+
+    @Test("a request that waited in vain counts from when it was sent, or the last answer if that came later")
+    func silence() {
+        let (silent, answering) = (APIReachability(clock: clock), APIReachability(clock: clock))
+        silent.observe(request(200))
+        clock.advance(by: .seconds(3600))
+        answering.observe(request(200))
+        for api in [silent, answering] { api.observe(request(nil, took: .seconds(20))) }
+        clock.advance(by: .seconds(11))
+        #expect(silent.health != .healthy)
+        #expect(answering.health == .healthy)
+        clock.advance(by: .seconds(20))
+        #expect(answering.health != .healthy)
     }
 }
