@@ -51,12 +51,17 @@ struct Widget: Resource, Hashable {
 }
 
 /// A list answer with these widgets.
-func listAnswer(_ widgets: [Widget], version: Int, continueToken: String = "") -> ScriptedTransport.Answer {
-    .json(
+func listAnswer(
+    _ widgets: [Widget], version: Int, continueToken: String = "", remaining: Int? = nil
+) -> ScriptedTransport.Answer {
+    var metadata: JSONObject = [
+        "resourceVersion": .string("\(version)"), "continue": .string(continueToken),
+    ]
+    metadata["remainingItemCount"] = remaining.map { .integer(Int64($0)) }
+    return .json(
         200,
         [
-            "apiVersion": "test.example/v1", "kind": "WidgetList",
-            "metadata": ["resourceVersion": .string("\(version)"), "continue": .string(continueToken)],
+            "apiVersion": "test.example/v1", "kind": "WidgetList", "metadata": .object(metadata),
             "items": .array(widgets.map(\.json)),
         ])
 }

@@ -84,6 +84,23 @@ package final class StoreWriter<R: Resource>: Sendable {
         self.partition = partition
     }
 
+    /// How many objects its part of the store has.
+    package var count: Int {
+        store.state.withLock { state in
+            partition.isEmpty
+                ? state.objects.count : state.objects.keys.count { $0.namespace == partition }
+        }
+    }
+
+    /// The object of its part that changed last; nil if there is none or versions cannot be compared.
+    package var newest: R? {
+        store.state.withLock { state in
+            state.objects.values.lazy
+                .filter { self.partition.isEmpty || $0.metadata.namespace == self.partition }
+                .max { $1.metadata.resourceVersion.isNewer(than: $0.metadata.resourceVersion) == true }
+        }
+    }
+
     /// Forgets what pages brought so far: a list begins.
     package func beginList() {
         store.state.withLock { $0.beginList(in: partition) }

@@ -27,6 +27,7 @@ package final class Reflector<R: Resource>: Sendable {
     private let logger: Logger
     private let observer: ReflectorObserver
     private let machine: Locked<ReflectorState>
+    private let history = Locked(HistoryCheck())
     private let status = Locked(Status())
     private let synced = Gate()
 
@@ -131,6 +132,7 @@ package final class Reflector<R: Resource>: Sendable {
         publish(writer.addPage(page.items))
         if page.continueToken.isEmpty {
             publish(writer.endList(version: page.resourceVersion, isComplete: progress.isComplete))
+            history.withLock { $0.listed(isComplete: progress.isComplete) }
             observer.event(.listed(items: progress.items, duration: clock.now - progress.started))
             status.withLock { status in
                 status.version = page.resourceVersion
@@ -156,6 +158,7 @@ package final class Reflector<R: Resource>: Sendable {
     ) async -> ReflectorState.Action {
         do throws(APIError) {
             stream = try await client.watch(R.self, selection, from: version, timeout: timeout)
+            history.withLock { $0.opened() }
             status.withLock { $0.lastError = nil }
             return step(.opened)
         } catch {
@@ -166,12 +169,29 @@ package final class Reflector<R: Resource>: Sendable {
 
     private func probe() async -> ReflectorState.Action {
         do throws(APIError) {
+            let isForeign = try await isNewestForeign()
             let page = try await client.page(R.self, selection, limit: 1)
-            return step(.probed(page.resourceVersion))
+            let count = page.remaining.map { $0 + page.items.count + page.undecodable.count }
+            let isContradicted = history.withLock { history in
+                history.expect(count, at: page.resourceVersion)
+                let seen = machine.withLock { $0.version }
+                return history.isContradicted(by: writer.count, at: seen, isTaken: true)
+            }
+            return step(.probed(page.resourceVersion, isForeign: isForeign || isContradicted))
         } catch {
             noteFailure(error)
             return step(.probeFailed(error))
         }
+    }
+
+    /// Whether the server has the newest object that we know in a version that we should have seen and have not.
+    private func isNewestForeign() async throws(APIError) -> Bool {
+        guard let known = writer.newest?.metadata else { return false }
+        let itself = ObjectSelection(
+            namespace: known.namespace.isEmpty ? nil : known.namespace,
+            fieldSelector: "metadata.name=\(known.name)")
+        let shown = try await client.page(R.self, itself, limit: 1).items.first?.metadata
+        return HistoryCheck.isForeign(shown, known: known, seen: machine.withLock { $0.version })
     }
 
     private func read(_ stream: WatchStream<R>?) async -> ReflectorState.Action {
@@ -214,6 +234,16 @@ package final class Reflector<R: Resource>: Sendable {
 
     /// Takes in one event; the end of the watch if it is the last that can be used.
     private func receive(_ event: WatchEvent<R>) -> ReflectorState.WatchEnd? {
+        if isContradicted(at: event.version, isTaken: false) { return .foreign }
+        if let end = take(event) { return end }
+        return isContradicted(at: event.version, isTaken: true) ? .foreign : nil
+    }
+
+    private func isContradicted(at version: ResourceVersion, isTaken: Bool) -> Bool {
+        history.withLock { $0.isContradicted(by: writer.count, at: version, isTaken: isTaken) }
+    }
+
+    private func take(_ event: WatchEvent<R>) -> ReflectorState.WatchEnd? {
         switch event {
         case .added(let object), .modified(let object):
             note(object.metadata.resourceVersion)
@@ -228,6 +258,7 @@ package final class Reflector<R: Resource>: Sendable {
             return .refused(status)
         case .undecodable(let key, let version, let problem):
             observer.event(.undecodable)
+            history.withLock { $0.missed() }
             logger.error(
                 "Watch event cannot be read",
                 [

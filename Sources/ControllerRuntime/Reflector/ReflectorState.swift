@@ -30,7 +30,8 @@ struct ReflectorState: Sendable {
         case forgot
         case opened
         case openFailed(APIError)
-        case probed(ResourceVersion)
+        /// `isForeign` if what the server shows follows on another past than the store.
+        case probed(ResourceVersion, isForeign: Bool = false)
         case probeFailed(APIError)
         case ended(WatchEnd)
         case waited
@@ -48,6 +49,8 @@ struct ReflectorState: Sendable {
         case stalled
         /// An event could not be read and not even its version is known.
         case unreadable
+        /// What the server has does not follow on what the store has.
+        case foreign
     }
 
     private enum Phase: Sendable {
@@ -196,9 +199,10 @@ struct ReflectorState: Sendable {
             openedAt = now
             return isSuspect ? .probe : .read
         case .openFailed(let error): return openFailed(error, now, random)
-        case .probed(let present):
+        case .probed(let present, let isForeign):
             isSuspect = false
-            return version.isNewer(than: present) == true ? relist(.versionRegression) : .read
+            let isBehind = version.isNewer(than: present) == true
+            return isBehind || isForeign ? relist(.versionRegression) : .read
         case .ended(let end): return ended(end, now, random)
         case .probeFailed(let error): return fail(error, now, random)
         case .forgot: return fail(nil, now, random)
@@ -236,6 +240,7 @@ struct ReflectorState: Sendable {
             isSuspect = true
             return watch(random)
         case .unreadable: return relistLater(.decode, now, random)
+        case .foreign: return relistSoon(.versionRegression, now, random)
         }
     }
 

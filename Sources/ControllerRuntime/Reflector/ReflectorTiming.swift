@@ -44,7 +44,7 @@ package enum RelistReason: String, Sendable, Hashable, CaseIterable {
     case decode
     /// The server refuses to resume for another reason.
     case error
-    /// The server's version is below ours: it was restored from a backup.
+    /// The server's version is below ours, or what it has does not follow on what we saw: it was restored from a backup.
     case versionRegression = "rv_regression"
     /// It was time to.
     case periodic

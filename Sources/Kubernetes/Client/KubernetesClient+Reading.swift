@@ -97,6 +97,8 @@ extension ResourcePage {
         self.init(
             items: [], resourceVersion: ResourceVersion(object["metadata"]?["resourceVersion"]?.string ?? ""),
             continueToken: object["metadata"]?["continue"]?.string ?? "")
+        let remaining = object["metadata"]?["remainingItemCount"]?.integer.flatMap { Int(exactly: $0) }
+        self.remaining = continueToken.isEmpty ? 0 : remaining
         let values = object["items"]?.array ?? []
         items.reserveCapacity(values.count)
         for (index, value) in values.enumerated() {

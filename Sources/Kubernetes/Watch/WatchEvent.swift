@@ -14,6 +14,17 @@ package enum WatchEvent<R: Resource>: Sendable {
     case undecodable(key: ObjectKey?, resourceVersion: ResourceVersion, problem: String)
 }
 
+extension WatchEvent {
+    /// The version that a watch has reached with this event; empty if it tells none.
+    package var version: ResourceVersion {
+        switch self {
+        case .added(let object), .modified(let object), .deleted(let object): object.metadata.resourceVersion
+        case .bookmark(let version, _), .undecodable(_, let version, _): version
+        case .failed: ""
+        }
+    }
+}
+
 /// Which objects to list or to watch.
 package struct ObjectSelection: Sendable, Hashable {
     /// Nil for all namespaces.
@@ -40,14 +51,17 @@ package struct ResourcePage<R: Resource>: Sendable {
     package var resourceVersion: ResourceVersion
     /// The token of the next page; empty on the last one.
     package var continueToken: String
+    /// How many objects follow on later pages; nil if the server does not tell, as with a selector.
+    package var remaining: Int?
 
     package init(
         items: [R], undecodable: [DecodingProblem] = [], resourceVersion: ResourceVersion,
-        continueToken: String = ""
+        continueToken: String = "", remaining: Int? = nil
     ) {
         self.items = items
         self.undecodable = undecodable
         self.resourceVersion = resourceVersion
         self.continueToken = continueToken
+        self.remaining = remaining
     }
 }

@@ -130,12 +130,15 @@ final class ModelServer: HTTPTransport {
             }
             (version, offset) = (parts[0], parts[1])
         }
+        let name = request.query("fieldSelector").map { $0.dropFirst("metadata.name%3D".count) }
         let all = (state.snapshots[version] ?? [:]).values.sorted { $0.metadata.name < $1.metadata.name }
+            .filter { name == nil || Substring($0.metadata.name) == name }
         let limit = request.query("limit") == nil ? all.count : 2
         let page = Array(all.dropFirst(offset).prefix(limit))
         let isLast = offset + page.count >= all.count
         return listAnswer(
-            page, version: version, continueToken: isLast ? "" : "\(version)-\(offset + page.count)")
+            page, version: version, continueToken: isLast ? "" : "\(version)-\(offset + page.count)",
+            remaining: name == nil ? all.count - offset - page.count : nil)
     }
 
     private static func watch(_ request: HTTPRequest, _ state: inout State) -> ScriptedTransport.Answer {

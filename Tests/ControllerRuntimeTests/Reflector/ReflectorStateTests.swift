@@ -159,6 +159,17 @@ struct ReflectorStateTests {
         #expect(driver.step(.listed("80", continueToken: "")) == Self.watch("80"))
     }
 
+    @Test("a server with another past than ours is listed anew, whenever that shows")
+    func foreign() {
+        var (probed, caughtUp) = (Driver(), Driver())
+        probed.openWatch()
+        caughtUp.openWatch()
+        _ = probed.step(.ended(.broken(Self.reset)), after: 5)
+        _ = probed.step(.opened)
+        #expect(probed.step(.probed("130", isForeign: true)) == Self.relist(.versionRegression))
+        #expect(caughtUp.step(.ended(.foreign), after: 20) == Self.relist(.versionRegression))
+    }
+
     @Test("a watch that the server ends early is looked at with suspicion")
     func earlyEnd() {
         var driver = Driver()

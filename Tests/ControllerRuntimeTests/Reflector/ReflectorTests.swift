@@ -100,7 +100,9 @@ struct ReflectorTests {
     func resume() async throws {
         let (first, second) = (ScriptedBody(), ScriptedBody())
         let transport = ScriptedTransport(
-            listAnswer([], version: 10), .watch(first), .watch(second), listAnswer([], version: 12))
+            listAnswer([], version: 10), .watch(first), .watch(second),
+            listAnswer([Widget("a", version: 11)], version: 12),
+            listAnswer([Widget("a", version: 11)], version: 12))
         let (reflector, store) = try reflector(transport)
         await run(reflector) {
             await transport.waitForRequests(2)
@@ -109,16 +111,59 @@ struct ReflectorTests {
             first.yield(Array("{\"type\":\"ADDED\",\"object\":{\"meta".utf8))
             await changes.wait(for: 1)
             first.fail(.interrupted("reset"))
-            await transport.waitForRequests(4)
+            await transport.waitForRequests(5)
             second.yield(event: "ADDED", Widget("a", version: 11).json)
             second.yield(event: "ADDED", Widget("b", version: 14).json)
             await changes.wait(for: 2)
             #expect(names(store) == ["a", "b"])
         }
         #expect(transport.requests[2].query("resourceVersion") == "12")
-        #expect(transport.requests[3].query("limit") == "1")
+        #expect(transport.requests[3].query("fieldSelector") == "metadata.name%3Da")
+        #expect(transport.requests[4].query("limit") == "1")
+        #expect(transport.requests[4].query("fieldSelector") == nil)
         #expect(events.values.contains(.stale))
         #expect(!events.values.contains { if case .relisting = $0 { true } else { false } })
+    }
+
+    @Test("a server with another past than ours is noticed though its version is ahead, and listed anew")
+    func otherPast() async throws {
+        let (first, second, third) = (ScriptedBody(), ScriptedBody(), ScriptedBody())
+        let transport = ScriptedTransport(
+            listAnswer([Widget("a", version: 9)], version: 10), .watch(first), .watch(second),
+            listAnswer([Widget("a", version: 7)], version: 30),
+            listAnswer([Widget("a", version: 7)], version: 30),
+            listAnswer([Widget("a", version: 7)], version: 30), .watch(third))
+        let (reflector, store) = try reflector(transport)
+        await run(reflector) {
+            await transport.waitForRequests(2)
+            clock.advance(by: .seconds(10))
+            first.fail(.interrupted("restored"))
+            await transport.waitForRequests(7)
+        }
+        #expect(store.get(ObjectKey("a"))?.metadata.resourceVersion == "7")
+        #expect(events.values.contains(.relisting(.versionRegression)))
+    }
+
+    @Test("a server that has more objects than we know of when the watch has caught up is listed anew")
+    func otherNumber() async throws {
+        let (first, second, third) = (ScriptedBody(), ScriptedBody(), ScriptedBody())
+        let both = [Widget("a", version: 9), Widget("resurrected", version: 5)]
+        let transport = ScriptedTransport(
+            listAnswer([Widget("a", version: 9)], version: 10), .watch(first), .watch(second),
+            listAnswer([Widget("a", version: 9)], version: 30), listAnswer(both, version: 30),
+            listAnswer(both, version: 31), .watch(third))
+        let (reflector, store) = try reflector(transport)
+        await run(reflector) {
+            await transport.waitForRequests(2)
+            clock.advance(by: .seconds(10))
+            first.fail(.interrupted("restored"))
+            await transport.waitForRequests(5)
+            second.yield(event: "BOOKMARK", ["metadata": ["resourceVersion": "29"]])
+            second.yield(event: "BOOKMARK", ["metadata": ["resourceVersion": "30"]])
+            await transport.waitForRequests(7)
+        }
+        #expect(names(store) == ["a", "resurrected"])
+        #expect(events.values.contains(.relisting(.versionRegression)))
     }
 
     @Test("after 410 a new list reports what was deleted meanwhile")
@@ -150,13 +195,13 @@ struct ReflectorTests {
         let (dead, live) = (ScriptedBody(), ScriptedBody())
         let transport = ScriptedTransport(
             listAnswer([Widget("a", version: 3)], version: 10), .watch(dead), .watch(live),
-            listAnswer([], version: 20))
+            listAnswer([], version: 20), listAnswer([], version: 20))
         let (reflector, store) = try reflector(transport)
         await run(reflector) {
             await transport.waitForRequests(2)
             await clock.waitForSleepers()
             clock.advance(by: .seconds(90))
-            await transport.waitForRequests(4)
+            await transport.waitForRequests(5)
             live.yield(event: "DELETED", Widget("a", version: 15).json)
             await changes.wait(for: 2)
             #expect(store.count == 0)

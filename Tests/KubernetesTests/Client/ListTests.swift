@@ -22,6 +22,18 @@ struct ListTests {
         #expect(fixture.transport.requests.first?.query("resourceVersion") == "0")
     }
 
+    @Test(
+        "what follows on later pages is counted if the server counts it",
+        arguments: [(4, "more", 4), (nil, "more", nil), (nil, "", 0)])
+    func remaining(told: Int64?, next: String, expected: Int?) async throws {
+        var list = JSONValue.gadgets([.gadget("a")], version: "9", next: next)
+        if let told {
+            list = list.mergePatched(with: ["metadata": ["remainingItemCount": .integer(told)]])
+        }
+        let fixture = ClientFixture(ScriptedTransport(.json(list)))
+        #expect(try await fixture.client.page(Gadget.self, limit: 1).remaining == expected)
+    }
+
     @Test("an item that cannot be read does not spoil the page")
     func undecodableItem() async throws {
         let items: [JSONValue] = [.gadget("a"), .gadget("b", size: true), 7, .gadget("c")]
