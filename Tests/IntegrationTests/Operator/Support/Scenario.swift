@@ -166,6 +166,15 @@ extension Scenario {
         try await client.waitUntilGone(StoredCluster.self, key(name))
     }
 
+    /// Takes away the finalizers of all clusters of the control plane, which would hold their kind: the operators of
+    /// earlier tests have ended.
+    func releaseAll() async throws {
+        for cluster in try await client.list(StoredCluster.self).items {
+            _ = try await client.mergePatch(
+                StoredCluster.self, cluster.key, ["metadata": ["finalizers": .null]])
+        }
+    }
+
     // MARK: Machines
 
     func machines() async throws -> [StoredMachine] {
