@@ -17,7 +17,9 @@ extension APIStatus {
             reason: reason.isEmpty ? Self.reason(forCode: code, method: .get) : reason,
             message: object["message"]?.string ?? "",
             causes: (details?["causes"]?.array ?? []).map(Cause.init(_:)),
-            retryAfter: details?["retryAfterSeconds"]?.integer.flatMap { $0 > 0 ? .seconds($0) : nil })
+            retryAfter: details?["retryAfterSeconds"]?.integer.flatMap {
+                $0 > 0 ? RetryAfter.bounded(.seconds($0)) : nil
+            })
     }
 
     /// The status of a response that reports a failure, whatever its body is.

@@ -3,15 +3,26 @@ package import Platform
 
 /// The Retry-After header of RFC 9110.
 package enum RetryAfter {
-    /// How long to wait: whole seconds, or the time until an HTTP date, never negative; nil if it is neither.
+    /// The most that is believed of a server: five minutes.
+    ///
+    /// A header with a slip of the pen, or with bad intent, must not keep a cluster or a watch waiting for good.
+    package static let longest = Duration.seconds(300)
+
+    /// How long to wait: whole seconds, or the time until an HTTP date, from zero to `longest`; nil if it is neither.
     package static func parse(_ value: String, now: Timestamp) -> Duration? {
         let text = value.drop { $0 == " " }
         if !text.isEmpty, text.utf8.allSatisfy({ (48...57).contains($0) }) {
-            // More digits than fit mean "very long", and the caller caps that anyway.
-            return .seconds(Int64(text) ?? Int64(Int32.max))
+            // More digits than fit mean "very long".
+            return Int64(text).map { bounded(.seconds($0)) } ?? longest
         }
         guard let date = httpDate(text) else { return nil }
-        return max(.zero, .nanoseconds(date.nanosecondsSince1970 - now.nanosecondsSince1970))
+        // As durations, since the nanoseconds between two times need not fit one number.
+        return bounded(.nanoseconds(date.nanosecondsSince1970) - .nanoseconds(now.nanosecondsSince1970))
+    }
+
+    /// The wait that is believed.
+    static func bounded(_ wait: Duration) -> Duration {
+        min(max(.zero, wait), longest)
     }
 
     /// `Sun, 06 Nov 1994 08:49:37 GMT`, the one form that servers may send today.

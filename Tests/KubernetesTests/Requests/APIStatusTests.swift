@@ -41,6 +41,8 @@ struct APIStatusTests {
         #expect(status(429, body, ["Retry-After": "7"]).retryAfter == .seconds(7))
         #expect(status(429, body, ["Retry-After": "soon"]).retryAfter == .seconds(4))
         #expect(status(429, body).retryAfter == .seconds(4))
+        let absurd = #"{"kind":"Status","code":429,"details":{"retryAfterSeconds":9223372036854775807}}"#
+        #expect(status(429, absurd).retryAfter == .seconds(300))
     }
 
     @Test(
@@ -123,13 +125,24 @@ struct RetryAfterTests {
         "reads seconds and dates, and nothing else",
         arguments: [
             ("0", .zero), ("120", .seconds(120)), (" 5", .seconds(5)),
-            ("99999999999999999999", .seconds(Int64(Int32.max))),
+            ("99999999999999999999", .seconds(300)), ("9223372036854775807", .seconds(300)),
             ("Mon, 01 Jan 2024 12:00:10 GMT", .seconds(10)), ("Mon, 01 Jan 2024 11:00:00 GMT", .zero),
-            ("Tue, 31 Dec 2024 12:00:00 GMT", .seconds(31_536_000)), ("", nil), ("-1", nil), ("1.5", nil),
+            ("Tue, 31 Dec 2024 12:00:00 GMT", .seconds(300)),
+            ("Fri, 01 Jan 1700 00:00:00 GMT", .zero), ("Mon, 01 Jan 2262 00:00:00 GMT", .seconds(300)),
+            ("", nil), ("-1", nil), ("1.5", nil),
             ("Mon, 01 Foo 2024 12:00:10 GMT", nil), ("Mon, 01 Jan 2024 12:00:10 CET", nil), ("soon", nil),
         ] as [(String, Duration?)])
     func parse(value: String, expected: Duration?) {
         let now = Timestamp(nanosecondsSince1970: 1_704_110_400 * 1_000_000_000)
         #expect(RetryAfter.parse(value, now: now) == expected)
+    }
+
+    @Test("reads dates whatever time it is here", arguments: [Int64.min, 0, .max])
+    func anyTime(nanoseconds: Int64) {
+        let now = Timestamp(nanosecondsSince1970: nanoseconds)
+        for year in ["1700", "1970", "2262"] {
+            let wait = RetryAfter.parse("Fri, 01 Jan \(year) 00:00:00 GMT", now: now)
+            #expect(wait == .zero || wait == RetryAfter.longest)
+        }
     }
 }
