@@ -88,8 +88,11 @@ package final class PluginCredential: CredentialSource {
 
     /// Ten seconds before the end, or a tenth of the whole time where that is less.
     private static func refreshTime(now: Timestamp, expires: Timestamp) -> Timestamp {
-        let lifetime = expires.nanosecondsSince1970 - now.nanosecondsSince1970
-        let margin = min(10_000_000_000, max(0, lifetime / 10))
+        // Between the ends of the range of times lies more than fits.
+        let (lifetime, overflow) = expires.nanosecondsSince1970.subtractingReportingOverflow(
+            now.nanosecondsSince1970)
+        let isPast = expires < now
+        let margin: Int64 = isPast ? 0 : overflow ? 10_000_000_000 : min(10_000_000_000, lifetime / 10)
         return Timestamp(nanosecondsSince1970: expires.nanosecondsSince1970 - margin)
     }
 

@@ -79,6 +79,18 @@ struct PluginCredentialTests {
         #expect(commands.values.count == 3)
     }
 
+    @Test(
+        "a credential of any age is used once and then had anew, or is used on",
+        arguments: [
+            ("1677-09-21T00:12:44Z", 2), ("1700-01-01T00:00:00Z", 2), ("2262-04-11T23:47:16Z", 1),
+        ])
+    func anyExpiry(expires: String, runs: Int) async throws {
+        let source = source { run in Self.output(Self.answer("t\(run)", expires: expires)) }
+        #expect(try await source.credential().authorization == "Bearer t1")
+        _ = try await source.credential()
+        #expect(commands.values.count == runs)
+    }
+
     @Test("fifty requests at once share one run")
     func singleFlight() async {
         let gate = ScriptedBody()
