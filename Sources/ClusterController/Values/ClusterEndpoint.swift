@@ -28,7 +28,9 @@ package struct ClusterEndpoint: ParsedText, CustomStringConvertible {
         }
         // What ends in a number is meant as an address, and then has to be one.
         let endsInNumber = text.split(separator: ".").last?.utf8.allSatisfy(\.isASCIIDigit) ?? false
-        let isHost = endsInNumber ? IPAddress(text, .v4) != nil : DNS1123.isSubdomain(text.lowercased())
+        // Some characters beyond ASCII have a lower case within it, such as the Kelvin sign.
+        let isName = text.utf8.allSatisfy { $0 < 0x80 } && DNS1123.isSubdomain(text.lowercased())
+        let isHost = endsInNumber ? IPAddress(text, .v4) != nil : isName
         return isHost ? String(text) : nil
     }
 }

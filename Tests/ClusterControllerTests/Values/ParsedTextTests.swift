@@ -85,7 +85,8 @@ struct ParsedTextTests {
             "https://[1.2.3.4]:1",
             "https://[]:1", "https://1.2.3:1", "https://256.1.1.1:1", "https://-a:1", "https://a_b:1",
             "https://a b:1",
-            "HTTPS://a:1", "https://a\u{0}:1", "https://.:1", "https://a.:1",
+            "HTTPS://a:1", "https://a\u{0}:1", "https://\u{212A}:1", "https://\u{E9}:1", "https://.:1",
+            "https://a.:1",
         ])
     func noEndpoint(text: String) {
         #expect(ClusterEndpoint(text) == nil)
