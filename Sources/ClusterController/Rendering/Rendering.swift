@@ -50,6 +50,7 @@ package struct Rendering: Sendable, Hashable {
         }
         do throws(DecodingProblem) {
             let cluster = try KubernetesCluster(object)
+            try Self.checkNames(cluster.metadata)
             switch ClusterValidation(cluster.spec) {
             case .invalid(let found):
                 problems += found.map { "\(place): \($0)" }
@@ -59,6 +60,16 @@ package struct Rendering: Sendable, Hashable {
             }
         } catch {
             problems.append("\(place): \(error)")
+        }
+    }
+
+    /// Names as an API server would take them; no other may become part of a path.
+    private static func checkNames(_ metadata: ObjectMeta) throws(DecodingProblem) {
+        guard DNS1123.isSubdomain(metadata.name) else {
+            throw DecodingProblem(path: "metadata.name", problem: "must be a DNS-1123 subdomain")
+        }
+        guard metadata.namespace.isEmpty || DNS1123.isLabel(metadata.namespace) else {
+            throw DecodingProblem(path: "metadata.namespace", problem: "must be \(DNS1123.labelRule)")
         }
     }
 

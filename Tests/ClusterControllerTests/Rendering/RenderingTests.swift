@@ -89,6 +89,17 @@ struct RenderingTests {
             ])
     }
 
+    @Test(
+        "Names that lead out of the directory are refused",
+        arguments: ["..", "/../../../tmp", "a/b", "A", "a\u{0}b", "\u{212A}"])
+    func namesThatLeadOut(namespace: String) {
+        let rendering = Rendering([document(namespace: "a"), document(namespace: namespace)], file: "f")
+        #expect(rendering.manifests.allSatisfy { $0.path.hasPrefix("simple/") })
+        #expect(
+            rendering.problems.map { $0.prefix(35) }
+                == ["f (document 2): metadata.namespace: "].map { $0.prefix(35) })
+    }
+
     @Test("Warnings do not stop anything")
     func warnings() {
         let rendering = Rendering(
