@@ -5,12 +5,15 @@ import Glibc
 ///
 /// The thread ends when the executor is let go of, after the jobs it was given.
 package final class ThreadExecutor: SerialExecutor {
+    /// 1 MiB: what the actor handles may nest as deep as a document, a stack frame or two for each level.
+    private static let stackSize = 1 << 20
+
     private let mailbox = Mailbox()
 
     /// Starts the thread.
     package init() throws(SystemThread.StartError) {
         let mailbox = mailbox
-        try SystemThread.start { mailbox.run() }.detach()
+        try SystemThread.start(stackSize: Self.stackSize) { mailbox.run() }.detach()
     }
 
     deinit {

@@ -24,6 +24,7 @@ struct ManifestRecord: Hashable {
     static let fileName = ".talos-operator.json"
     /// Enough for the names of the largest cluster.
     private static let sizeLimit = 1 << 20
+    private static let depth = JSONLimits(depth: 4)
 
     var owner: ManifestOwner
     var files: [String]
@@ -46,7 +47,7 @@ struct ManifestRecord: Hashable {
             if error.isNotFound { return .unclaimed }
             throw error
         }
-        let parsed = Result { () throws(JSONError) in try JSONValue(json: bytes) }
+        let parsed = Result { () throws(JSONError) in try JSONValue(json: bytes, limits: depth) }
         guard case .success(let document) = parsed, let record = Self(document) else { return .unreadable }
         return .owned(record)
     }
@@ -61,7 +62,14 @@ struct ManifestRecord: Hashable {
             let uid = document["uid"]?.string, let files = document["files"]?.array
         else { return nil }
         owner = ManifestOwner(key: ObjectKey(namespace: namespace, name: name), uid: uid)
-        self.files = files.compactMap(\.string)
+        self.files = files.compactMap(\.string).filter(Self.isManifest)
+    }
+
+    /// Whether it is a name that we give to files; a record that was tampered with can name no other, so that it
+    /// neither removes what is not ours nor keeps a cluster from going.
+    private static func isManifest(_ name: String) -> Bool {
+        let stem = name.split(separator: ".", maxSplits: 1, omittingEmptySubsequences: false)
+        return stem.count == 2 && stem[1] == "yaml" && DNS1123.isLabel(stem[0])
     }
 
     var bytes: [UInt8] {

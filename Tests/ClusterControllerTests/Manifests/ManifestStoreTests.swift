@@ -237,6 +237,41 @@ struct ManifestStoreTests {
         #expect(try list() == [".talos-operator.json"])
     }
 
+    @Test("A record that names files that cannot be ours removes none of them, and stops nothing")
+    func tamperedRecord() async throws {
+        try await write(Fixture.cluster())
+        try put("precious.yaml", "precious\n")
+        try put("simple/notes.txt", "mine\n")
+        try FileSystem.makeDirectory("\(directory.path)/simple/folder")
+        try put(
+            "simple/.talos-operator.json",
+            #"""
+            {"namespace":"default","name":"simple","uid":"u","files":["../precious.yaml","..","","a\u0000b",
+             "/etc/passwd","notes.txt","folder",".talos-operator.json","\#(String(repeating: "x", count: 300)).yaml",
+             "simple-cp-0.yaml"]}
+            """#)
+        let next = try restarted()
+        try await write(Fixture.cluster(), to: next)
+        try await next.remove(ManifestOwner(Fixture.cluster()))
+        #expect(try read("precious.yaml") == "precious\n")
+        #expect(try list() == ["folder", "notes.txt"])
+    }
+
+    @Test("Machines that nest as deep as the API allows are written, and deep records are refused")
+    func deep() async throws {
+        let levels = 230
+        let nested = String(repeating: #"{"a":"#, count: levels) + "1" + String(repeating: "}", count: levels)
+        let cluster = Fixture.cluster(
+            #"{"controlPlane": {"replicas": 1, "machineTemplate": {"spec": {"x": \#(nested)}}}}"#)
+        try await write(cluster)
+        #expect(
+            try read("simple/simple-cp-0.yaml").contains("\(String(repeating: " ", count: 2 * levels))a: 1"))
+        try put(
+            "simple/.talos-operator.json",
+            String(repeating: "[", count: 250) + String(repeating: "]", count: 250))
+        #expect(try await write(cluster, to: try restarted()) == "\(directory.path)/simple.default")
+    }
+
     @Test("A directory without an owner is claimed, what is in it stays")
     func unclaimed() async throws {
         try FileSystem.makeDirectory("\(directory.path)/simple")

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import Platform
 import Testing
 
 @testable import StructuredData
@@ -115,6 +116,30 @@ struct JSONParserTests {
     func positions(text: String, description: String) {
         let error = #expect(throws: JSONError.self) { try parse(text) }
         #expect(error?.description == description)
+    }
+
+    @Test("a hundred thousand levels are refused with their place", arguments: ["[", #"{"a":"#])
+    func deepest(level: String) {
+        let error = #expect(throws: JSONError.self) {
+            try JSONValue(json: Array(String(repeating: level, count: 100_000).utf8))
+        }
+        #expect(error?.problem == .tooDeep(limit: 256))
+        #expect(error?.offset == 256 * level.utf8.count)
+    }
+
+    @Test("the deepest document that is allowed fits the stack of the threads that write it")
+    func smallStack() throws {
+        let text = String(repeating: #"[{"a":"#, count: 128) + "1" + String(repeating: "}]", count: 128)
+        let thread = try SystemThread.start(stackSize: 1 << 20) {
+            do throws(JSONError) {
+                let value = try JSONValue(json: Array(text.utf8))
+                #expect(value.encoded() == Array(text.utf8))
+                #expect(!YAML.document(value).isEmpty)
+            } catch {
+                Issue.record("\(error)")
+            }
+        }
+        thread.join()
     }
 
     @Test("nests as deep as the limit and no deeper")
