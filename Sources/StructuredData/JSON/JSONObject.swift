@@ -10,6 +10,10 @@ package struct JSONObject: Sendable {
         package var key: String
         package var value: JSONValue
 
+        package static func == (left: Member, right: Member) -> Bool {
+            left.key.isSame(as: right.key) && left.value == right.value
+        }
+
         package init(key: String, value: JSONValue) {
             self.key = key
             self.value = value
@@ -36,10 +40,10 @@ package struct JSONObject: Sendable {
             for member in members { self[member.key] = member.value }
             return
         }
-        var places: [String: Int] = [:]
+        var places: [ExactText: Int] = [:]
         for member in members {
-            if let place = places.updateValue(self.members.count, forKey: member.key) {
-                places[member.key] = place
+            if let place = places.updateValue(self.members.count, forKey: ExactText(member.key)) {
+                places[ExactText(member.key)] = place
                 self.members[place].value = member.value
             } else {
                 self.members.append(member)
@@ -75,7 +79,7 @@ package struct JSONObject: Sendable {
     package var keys: some Sequence<String> { members.lazy.map(\.key) }
 
     private func index(of key: String) -> Int? {
-        members.firstIndex { $0.key == key }
+        members.firstIndex { $0.key.isSame(as: key) }
     }
 }
 
@@ -86,8 +90,8 @@ extension JSONObject: Hashable {
         guard left.count > searchLimit else {
             return left.members.allSatisfy { right[$0.key] == $0.value }
         }
-        let values = Dictionary(right.members.map { ($0.key, $0.value) }) { _, last in last }
-        return left.members.allSatisfy { values[$0.key] == $0.value }
+        let values = Dictionary(right.members.map { (ExactText($0.key), $0.value) }) { _, last in last }
+        return left.members.allSatisfy { values[ExactText($0.key)] == $0.value }
     }
 
     package func hash(into hasher: inout Hasher) {

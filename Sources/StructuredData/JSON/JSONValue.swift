@@ -75,7 +75,7 @@ extension JSONValue: Hashable {
         case (.double(let left), .double(let right)): left == right
         case (.integer(let whole), .double(let number)), (.double(let number), .integer(let whole)):
             Int64(exactly: number) == whole
-        case (.string(let left), .string(let right)): left == right
+        case (.string(let left), .string(let right)): left.isSame(as: right)
         case (.array(let left), .array(let right)): left == right
         case (.object(let left), .object(let right)): left == right
         default: false

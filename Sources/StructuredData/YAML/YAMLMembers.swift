@@ -17,11 +17,11 @@ struct YAMLMembers {
 
     private var members: [JSONObject.Member] = []
     private var merged: [JSONObject] = []
-    private var positions: [String: YAMLPosition] = [:]
+    private var positions: [ExactText: YAMLPosition] = [:]
 
     /// Takes a key for the value that follows; a key can be taken once.
     mutating func claim(_ key: Key, at position: YAMLPosition) throws(YAMLError) {
-        if let first = positions.updateValue(position, forKey: key.text) {
+        if let first = positions.updateValue(position, forKey: ExactText(key.text)) {
             throw YAMLError(.duplicateKey(key.text, first: first), position)
         }
     }
@@ -42,8 +42,8 @@ struct YAMLMembers {
     var object: JSONObject {
         var all = members
         var taken = positions
-        for member in merged.lazy.flatMap(\.members) where taken[member.key] == nil {
-            taken[member.key] = YAMLPosition()
+        for member in merged.lazy.flatMap(\.members) where taken[ExactText(member.key)] == nil {
+            taken[ExactText(member.key)] = YAMLPosition()
             all.append(member)
         }
         return JSONObject(uniqueMembers: all)

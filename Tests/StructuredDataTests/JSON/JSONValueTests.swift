@@ -22,6 +22,20 @@ struct JSONValueTests {
         #expect(JSONValue.integer(1) != "1")
     }
 
+    @Test("texts that only look the same are two texts, as values and as keys", arguments: [1, 100])
+    func lookalikes(count: Int) throws {
+        let (one, two) = ("\u{E9}", "e\u{301}")
+        #expect(one == two)
+        #expect(JSONValue.string(one) != .string(two))
+        let padding = (0..<count).map { #""k\#($0)":0"# }.joined(separator: ",")
+        let object = try JSONValue(json: Array(#"{"\#(one)":1,"\#(two)":2,\#(padding)}"#.utf8))
+        #expect(object[one] == 1)
+        #expect(object[two] == 2)
+        let swapped = try JSONValue(json: Array(#"{"\#(two)":1,"\#(one)":2,\#(padding)}"#.utf8))
+        #expect(object != swapped)
+        #expect(try YAML.documents(Array("\(one): 1\n\(two): 2\n".utf8)) == [[one: 1, two: 2]])
+    }
+
     @Test("objects are equal, and hash alike, in any order, small or large")
     func order() {
         for count in [3, 100] {
