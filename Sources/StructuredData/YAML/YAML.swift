@@ -2,7 +2,7 @@
 
 /// How much a YAML text may ask of the reader.
 package struct YAMLLimits: Sendable, Hashable {
-    /// Size of the text.
+    /// Size of the text, and of all text that aliases repeat.
     package var bytes: Int
     /// How deep lists and mappings may nest, aliases followed.
     package var depth: Int

@@ -9,12 +9,16 @@ struct YAMLComposer: ~Copyable {
         var count = 1
         /// Levels of lists and mappings in it.
         var height = 0
+        /// Bytes of the text of its keys and values.
+        var bytes = 0
     }
 
     private var events: YAMLEvents
     private let limits: YAMLLimits
     private var anchors: [String: Node] = [:]
     private var count = 0
+    /// What aliases stand for, in bytes of text.
+    private var aliasedBytes = 0
 
     private init(_ bytes: UnsafeBufferPointer<UInt8>, _ limits: YAMLLimits) throws(YAMLError) {
         events = try YAMLEvents(bytes)
@@ -51,7 +55,7 @@ struct YAMLComposer: ~Copyable {
         case .alias(let name): return try alias(name, depth: depth)
         case .scalar(let scalar, let properties):
             let value = try self.scalar(scalar, properties.tag)
-            return try finish(Node(value: value), properties)
+            return try finish(Node(value: value, bytes: scalar.text.utf8.count), properties)
         case .sequenceStart(let properties):
             try check(properties.tag, is: "seq")
             return try finish(try sequence(depth: depth + 1), properties)
@@ -72,6 +76,7 @@ struct YAMLComposer: ~Copyable {
         guard let node = anchors[name] else { throw fault(.unknownAnchor(name)) }
         try check(depth: depth + node.height)
         try count(node.count)
+        try repeatText(node)
         return node
     }
 
@@ -85,9 +90,11 @@ struct YAMLComposer: ~Copyable {
             let element = try node(event, depth: depth)
             elements.append(element.value)
             total.count += element.count
+            total.bytes += element.bytes
             total.height = max(total.height, element.height)
         }
-        return Node(value: .array(elements), count: total.count, height: total.height + 1)
+        return Node(
+            value: .array(elements), count: total.count, height: total.height + 1, bytes: total.bytes)
     }
 
     private mutating func mapping(depth: Int) throws(YAMLError) -> Node {
@@ -105,9 +112,11 @@ struct YAMLComposer: ~Copyable {
             let value = try node(valueEvent, depth: depth)
             try members.add(value.value, for: key, at: valuePosition)
             total.count += value.count + 1
+            total.bytes += value.bytes + key.text.utf8.count
             total.height = max(total.height, value.height)
         }
-        return Node(value: .object(members.object), count: total.count, height: total.height + 1)
+        return Node(
+            value: .object(members.object), count: total.count, height: total.height + 1, bytes: total.bytes)
     }
 
     private mutating func key(_ event: YAMLEvent) throws(YAMLError) -> YAMLMembers.Key {
@@ -115,12 +124,15 @@ struct YAMLComposer: ~Copyable {
         switch event {
         case .alias(let name):
             guard let node = anchors[name] else { throw fault(.unknownAnchor(name)) }
+            try repeatText(node)
             return .member(try keyText(node.value))
         case .scalar(let scalar, let properties):
             if scalar.isPlain, scalar.text == "<<", properties.tag == nil { return .merge }
             let value = try self.scalar(scalar, properties.tag)
             let text = try keyText(value)
-            if let anchor = properties.anchor { anchors[anchor] = Node(value: value) }
+            if let anchor = properties.anchor {
+                anchors[anchor] = Node(value: value, bytes: scalar.text.utf8.count)
+            }
             return .member(text)
         default: throw fault(.unusableKey)
         }
@@ -155,6 +167,12 @@ struct YAMLComposer: ~Copyable {
     private mutating func count(_ nodes: Int) throws(YAMLError) {
         count += nodes
         if count > limits.nodes { throw fault(.tooManyNodes(limit: limits.nodes)) }
+    }
+
+    /// Many aliases of one long text share it here, but not where the value is written out.
+    private mutating func repeatText(_ node: Node) throws(YAMLError) {
+        aliasedBytes += node.bytes
+        if aliasedBytes > limits.bytes { throw fault(.tooLarge(limit: limits.bytes)) }
     }
 
     private func fault(_ problem: YAMLError.Problem) -> YAMLError {

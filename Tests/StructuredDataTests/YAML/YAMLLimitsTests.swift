@@ -40,6 +40,24 @@ struct YAMLLimitsTests {
         #expect(problem("a0: &a0 {k: v}\n" + merges) == .tooManyNodes(limit: 1_000_000))
     }
 
+    @Test("nor for more text than it may have itself")
+    func longAliases() throws {
+        let limits = YAMLLimits(bytes: 1000, depth: 9, nodes: 1000)
+        let long = String(repeating: "x", count: 300)
+        let values = "- &a \(long)\n- *a\n- *a\n- *a\n"
+        #expect(try YAML.documents(Array(values.utf8), limits: limits).first?.array?.count == 4)
+        #expect(problem(values + "- *a\n", limits) == .tooLarge(limit: 1000))
+        #expect(problem("? &a \(long)\n: [*a, *a]\n? x\n: {*a : *a}\n", limits) == .tooLarge(limit: 1000))
+        #expect(problem("- &a {k: [\(long)]}\n- [*a, *a, *a, *a]\n", limits) == .tooLarge(limit: 1000))
+    }
+
+    @Test(
+        "a hundred thousand levels are refused like a hundred and one", arguments: ["[", "{a: ", "- "])
+    func deepest(level: String) {
+        let text = String(repeating: level, count: 100_000)
+        #expect(problem(text) == .tooDeep(limit: 100))
+    }
+
     @Test("keys and values count, in all documents together")
     func nodes() throws {
         let limits = YAMLLimits(bytes: 1000, depth: 9, nodes: 6)
