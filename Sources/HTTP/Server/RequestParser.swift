@@ -49,10 +49,11 @@ struct RequestParser {
 
     /// RFC 9112 §2.2: an empty line before a request is to be forgiven.
     private mutating func dropEmptyLines() {
-        while buffer.starts(with: [13, 10]) {
-            buffer.removeFirst(2)
-            searched = 0
-        }
+        var end = 0
+        while end + 1 < buffer.count, buffer[end] == 13, buffer[end + 1] == 10 { end += 2 }
+        guard end > 0 else { return }
+        buffer.removeFirst(end)
+        searched = 0
     }
 
     /// The index after the empty line.
