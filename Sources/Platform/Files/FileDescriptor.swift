@@ -29,6 +29,7 @@ struct FileDescriptor: ~Copyable {
 
     /// Reads up to the end of the file; nil if there are more than `limit` bytes.
     func readToEnd(limit: Int, expecting size: Int) throws(SystemError) -> [UInt8]? {
+        guard size <= limit else { return nil }
         var bytes: [UInt8] = []
         // One more than expected, so that the read that finds the end needs no more room.
         bytes.reserveCapacity(min(max(size, 0), limit) + 1)

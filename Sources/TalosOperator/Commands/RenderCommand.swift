@@ -7,7 +7,7 @@ import StructuredData
 /// `talos-operator render`: the Machines of KubernetesClusters in files, without any API server.
 enum RenderCommand {
     /// 64 MiB: a file larger than that is no manifest.
-    private static let sizeLimit = 64 << 20
+    private static let sizeLimit = YAMLLimits.default.bytes
 
     /// Prints or writes the manifests; returns the exit status.
     ///

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import Glibc
 import Platform
 import TestSupport
 import Testing
@@ -93,6 +94,22 @@ struct RenderCommandTests {
         #expect(render([path]) == 1)
         #expect(printed.errors.hasPrefix("\(path): "))
         #expect(printed.errors.contains("line "))
+    }
+
+    @Test("a file of 100 MiB is refused by its size, before it is read")
+    func huge() throws {
+        let path = try file("huge.yaml", "")
+        #expect(truncate(path, 100 << 20) == 0)
+        #expect(render([path]) == 1)
+        #expect(printed.errors == "cannot read \(path): larger than the limit of 16777216 bytes\n")
+    }
+
+    @Test("a cluster that names another place is not written there")
+    func leadsOut() throws {
+        let odd = cluster("a").replacing("{name: a}", with: "{name: a, namespace: /../../x}")
+        #expect(render([try file("a.yaml", cluster("a") + "---\n" + odd)], to: "\(directory.path)/out") == 1)
+        #expect(printed.errors.contains("metadata.namespace: must be a DNS-1123 label"))
+        #expect(try FileSystem.list(directory.path) == ["a.yaml"])
     }
 
     @Test("a directory that cannot be written is an error")
