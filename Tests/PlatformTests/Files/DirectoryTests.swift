@@ -136,6 +136,74 @@ struct DirectoryTests {
         #expect(try directory.isEmpty())
     }
 
+    @Test("a name that is too long, or holds any other character, is the entry of that name or an error")
+    func oddNames() throws {
+        let directory = try open()
+        let long = String(repeating: "n", count: 256)
+        #expect(throws: FileError.self) { try directory.replace(long, with: [1]) }
+        #expect(throws: FileError.self) { try directory.read(long, limit: 1) }
+        #expect(throws: FileError.self) { try directory.kind(of: long) }
+        #expect(try directory.isEmpty())
+        let names = ["\u{E9}", "e\u{301}", "A", "a", "\n", "\\", "-rf", " ", "\u{2215}"]
+        for (index, name) in names.enumerated() { try directory.replace(name, with: [UInt8(index)]) }
+        for (index, name) in names.enumerated() {
+            #expect(try directory.read(name, limit: 1) == [UInt8(index)])
+        }
+    }
+
+    @Test("a hard link is replaced, and what it was linked to stays")
+    func hardLinks() throws {
+        let elsewhere = try TemporaryDirectory()
+        try FileSystem.replace("\(elsewhere.path)/secret", with: [42])
+        #expect(link("\(elsewhere.path)/secret", "\(temporary.path)/file") == 0)
+        try open().replace("file", with: [1])
+        #expect(try FileSystem.read("\(elsewhere.path)/secret", limit: 10) == [42])
+        #expect(try open().read("file", limit: 10) == [1])
+    }
+
+    @Test("what is no file is neither read nor written, and makes nobody wait")
+    func noFiles() throws {
+        let directory = try open()
+        #expect(mkfifo("\(temporary.path)/pipe", 0o600) == 0)
+        try directory.makeDirectory("directory")
+        #expect(symlink("loop", "\(temporary.path)/loop") == 0)
+        #expect(symlink("nowhere", "\(temporary.path)/dangling") == 0)
+        for name in ["pipe", "directory", "loop", "dangling"] {
+            #expect(throws: FileError.self) { try directory.read(name, limit: 10) }
+            #expect(try directory.version(of: name) == nil)
+        }
+        #expect(throws: FileError.self) { try directory.replace("directory", with: [1]) }
+        #expect(throws: FileError.self) { try directory.remove("directory") }
+        for name in ["pipe", "loop", "dangling"] {
+            try directory.replace(name, with: [7])
+            #expect(try directory.read(name, limit: 1) == [7])
+        }
+        #expect(try directory.entries() == ["dangling", "directory", "loop", "pipe"])
+    }
+
+    @Test("a link that is swapped in while files are written leads nothing elsewhere")
+    func swappedLinks() throws {
+        let elsewhere = try TemporaryDirectory()
+        try FileSystem.replace("\(elsewhere.path)/target", with: [42])
+        let (inside, outside) = (temporary.path, elsewhere.path)
+        let isDone = Locked(false)
+        let swapper = try SystemThread.start {
+            while !isDone.withLock({ $0 }) {
+                unlink("\(inside)/file")
+                symlink("\(outside)/target", "\(inside)/file")
+            }
+        }
+        let directory = try open()
+        for round in 0..<50 {
+            try directory.replace("file", with: [UInt8(round)])
+            _ = Result { try directory.read("file", limit: 10) }.map { #expect($0 != [42]) }
+        }
+        isDone.withLock { $0 = true }
+        swapper.join()
+        #expect(try FileSystem.list(outside) == ["target"])
+        #expect(try FileSystem.read("\(outside)/target", limit: 10) == [42])
+    }
+
     @Test("knows its own temporary files")
     func temporaries() {
         #expect(Directory.isTemporary(".tmp-0123456789abcdef"))
