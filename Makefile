@@ -16,6 +16,8 @@ KUBECTL ?= kubectl
 # The number of clusters of `make bench`, and whether an operator written in Go is measured beside ours.
 N ?= 100
 PEER ?= 1
+# How long `make fuzz` looks for inputs that break a parser.
+SECONDS ?= 60
 
 ##@ Start here
 
@@ -102,6 +104,10 @@ asan: build-deps ## Run the unit tests under the address sanitizer, which finds 
 sanitize: test-deps ## Run every test under either sanitizer, with the program built alike
 	hack/test.sh $(ASAN_FLAGS)
 	hack/test.sh $(TSAN_FLAGS)
+
+.PHONY: fuzz
+fuzz: build-deps ## Look SECONDS=60 for inputs that break each parser, or TARGET=yaml alone
+	hack/fuzz.sh $(SECONDS) $(TARGET)
 
 .PHONY: bench
 bench: release control-plane ## Measure N=100 clusters beside a Go operator (PEER=0: alone); JSON lines

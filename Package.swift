@@ -23,10 +23,30 @@ func tests(of name: String, _ dependencies: [Target.Dependency] = []) -> Target 
         swiftSettings: strict)
 }
 
+// With FUZZ set, which `make fuzz` does, the fuzz targets are a program around libFuzzer, which brings its own `main`;
+// otherwise they are tests.
+let isFuzzing = Context.environment["FUZZ"] != nil
+let parts: [Target.Dependency] = [
+    "ClusterController", "ControllerRuntime", "Kubernetes", "HTTP", "Observability", "StructuredData",
+    "Platform", "CGlibc",
+]
+let program: Target =
+    isFuzzing
+    ? .target(name: "TalosOperator", dependencies: parts, exclude: ["Main.swift"], swiftSettings: strict)
+    : .executableTarget(name: "TalosOperator", dependencies: parts, swiftSettings: strict)
+let fuzzing: Target =
+    isFuzzing
+    ? .executableTarget(
+        name: "Fuzz", dependencies: parts + ["TalosOperator"], path: "Tests/FuzzTests",
+        sources: ["Targets", "LibFuzzer"], swiftSettings: strict + [.unsafeFlags(["-parse-as-library"])])
+    : .testTarget(
+        name: "FuzzTests", dependencies: parts + ["TalosOperator", "TestSupport"],
+        exclude: ["Corpus", "LibFuzzer"], swiftSettings: strict)
+
 // The order of this list is the architecture: a target may depend only on those above it.
 let package = Package(
     name: "talos-operator",
-    products: [.executable(name: "talos-operator", targets: ["TalosOperator"])],
+    products: isFuzzing ? [] : [.executable(name: "talos-operator", targets: ["TalosOperator"])],
     targets: [
         // C libraries as modules: header-only, one library each, no logic. CGlibc is what Swift's own Glibc leaves out.
         .systemLibrary(name: "CCurl", providers: [.apt(["libcurl4-openssl-dev"])]),
@@ -50,13 +70,7 @@ let package = Package(
             "ClusterController",
             ["ControllerRuntime", "Kubernetes", "StructuredData", "Observability", "Platform"]),
         // Settings, wiring, signals, sub-commands; nothing else.
-        .executableTarget(
-            name: "TalosOperator",
-            dependencies: [
-                "ClusterController", "ControllerRuntime", "Kubernetes", "HTTP", "Observability",
-                "StructuredData", "Platform", "CGlibc",
-            ],
-            swiftSettings: strict),
+        program,
 
         // Fakes, the manual clock, the scripted API server and the real control plane, for every test target.
         module(
@@ -86,5 +100,7 @@ let package = Package(
                 "StructuredData", "Observability", "Platform", "TalosOperator",
             ],
             swiftSettings: strict),
+        // Every parser of what others wrote, with inputs made to break it.
+        fuzzing,
     ]
 )
