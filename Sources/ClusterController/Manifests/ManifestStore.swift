@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import Glibc
-import Kubernetes
+package import Kubernetes
 package import Platform
 
 /// Why the manifests of a cluster are not as they should be.
@@ -82,9 +82,18 @@ package actor ManifestStore {
     /// Removes the files of a cluster, and its directory if nothing else is in it; that they are gone is no error.
     ///
     /// It finds the directory by its record, so it does not take a valid specification.
-    package func remove(_ owner: ManifestOwner) throws(ManifestError) {
+    package func remove(of cluster: ObjectKey) throws(ManifestError) {
         do throws(FileError) {
-            try removeDirectory(of: owner.key)
+            try removeDirectory(of: cluster)
+        } catch {
+            throw .file(error)
+        }
+    }
+
+    /// Whether there is a directory that is, or was, the cluster's.
+    package func hasDirectory(of cluster: ObjectKey) throws(ManifestError) -> Bool {
+        do throws(FileError) {
+            return try index()[cluster] != nil
         } catch {
             throw .file(error)
         }

@@ -27,9 +27,38 @@ extension KubernetesClusterReconciler {
         return .done
     }
 
+    /// Forgets a cluster that is gone, and removes manifests that it has left.
+    ///
+    /// It leaves some if it went without our finalizer: somebody took that away, or a server overlooked it. One that
+    /// is only out of our sight, with other labels, keeps them. A cluster that was cleaned up costs no request.
+    func cleanUpAfterLoss(of key: ObjectKey) async throws(ReconcileError) {
+        memory.forget(key)
+        do throws(ManifestError) {
+            guard try await manifests.hasDirectory(of: key) else { return }
+        } catch {
+            throw .fileSystem(error)
+        }
+        guard try await isGone(key) else { return }
+        do throws(ManifestError) {
+            try await manifests.remove(of: key)
+        } catch {
+            throw .fileSystem(error)
+        }
+    }
+
+    private func isGone(_ key: ObjectKey) async throws(ReconcileError) -> Bool {
+        do throws(APIError) {
+            _ = try await client.get(KubernetesCluster.self, key)
+            return false
+        } catch {
+            guard error.isNotFound else { throw .api(error, "Looking whether the cluster is gone") }
+            return true
+        }
+    }
+
     private func removeManifests(of cluster: KubernetesCluster) async throws(ReconcileError) {
         do throws(ManifestError) {
-            try await manifests.remove(ManifestOwner(cluster))
+            try await manifests.remove(of: cluster.key)
         } catch {
             let status = StatusReport(
                 deleting: cluster, [], filesProblem: error.description, at: clock.timestamp)

@@ -44,7 +44,7 @@ package struct KubernetesClusterReconciler: Reconciler {
     /// and status. A cluster in which nothing changed costs none.
     package func reconcile(_ key: ObjectKey) async throws(ReconcileError) -> ReconcileResult {
         guard var cluster = clusters.get(key) else {
-            memory.forget(key)
+            try await cleanUpAfterLoss(of: key)
             return .done
         }
         // 7. Deletion handling

@@ -153,7 +153,7 @@ struct ManifestStoreTests {
         try put("simple/simple-notes.yaml", "mine\n")
         try put("simple/README", "mine\n")
         try await write(Fixture.cluster(#"{"workers": []}"#))
-        try await store.remove(ManifestOwner(cluster))
+        try await store.remove(of: cluster.key)
         #expect(try list() == ["README", "simple-notes.yaml"])
         #expect(try read("simple/README") == "mine\n")
     }
@@ -164,7 +164,7 @@ struct ManifestStoreTests {
         try await write(Fixture.cluster())
         try await write(neighbour)
         _ = takeOperations()
-        try await store.remove(ManifestOwner(Fixture.cluster()))
+        try await store.remove(of: Fixture.cluster().key)
         #expect(try FileSystem.list(directory.path) == ["simple-2"])
         #expect(takeOperations() == Array(repeating: "delete", count: 5))
         #expect(await store.isIntact(ManifestOwner(neighbour)))
@@ -173,15 +173,15 @@ struct ManifestStoreTests {
     @Test("Removal works after a restart, twice, and where nothing is left")
     func removalAgain() async throws {
         let cluster = Fixture.cluster()
-        try await store.remove(ManifestOwner(cluster))
+        try await store.remove(of: cluster.key)
         try await write(cluster)
         try FileSystem.remove("\(directory.path)/simple/simple-cp-0.yaml")
         let next = try restarted()
-        try await next.remove(ManifestOwner(cluster))
-        try await next.remove(ManifestOwner(cluster))
+        try await next.remove(of: cluster.key)
+        try await next.remove(of: cluster.key)
         #expect(try FileSystem.list(directory.path).isEmpty)
         let gone = try ManifestStore(path: "\(directory.path)/never/made")
-        try await gone.remove(ManifestOwner(cluster))
+        try await gone.remove(of: cluster.key)
     }
 
     @Test("Two clusters of one name in different namespaces have a directory each")
@@ -195,7 +195,7 @@ struct ManifestStoreTests {
         #expect(try read("simple/simple-cp-0.yaml").contains("namespace: default"))
         #expect(try read("simple.other/simple-cp-0.yaml").contains("namespace: other"))
         // Whoever has a directory keeps it, also when the other one is gone and after a restart.
-        try await store.remove(ManifestOwner(first))
+        try await store.remove(of: first.key)
         #expect(try await write(second, to: try restarted()) == "\(directory.path)/simple.other")
         #expect(try FileSystem.list(directory.path) == ["simple.other"])
     }
@@ -252,7 +252,7 @@ struct ManifestStoreTests {
             """#)
         let next = try restarted()
         try await write(Fixture.cluster(), to: next)
-        try await next.remove(ManifestOwner(Fixture.cluster()))
+        try await next.remove(of: ManifestOwner(Fixture.cluster()).key)
         #expect(try read("precious.yaml") == "precious\n")
         #expect(try list() == ["folder", "notes.txt"])
     }
@@ -291,7 +291,7 @@ struct ManifestStoreTests {
         try FileSystem.makeDirectory("\(directory.path)/simple")
         #expect(symlink("\(directory.path)/outside/target", "\(directory.path)/simple/simple-cp-0.yaml") == 0)
         try await write(Fixture.cluster())
-        try await store.remove(ManifestOwner(Fixture.cluster()))
+        try await store.remove(of: Fixture.cluster().key)
         #expect(try FileSystem.list("\(directory.path)/outside") == ["target"])
         #expect(try read("outside/target") == "precious\n")
     }
@@ -304,7 +304,7 @@ struct ManifestStoreTests {
         try await write(cluster, to: try restarted())
         #expect(try list() == files)
         try put("simple/.tmp-0123456789abcdef", "half")
-        try await store.remove(ManifestOwner(cluster))
+        try await store.remove(of: cluster.key)
         #expect(try FileSystem.list(directory.path).isEmpty)
     }
 

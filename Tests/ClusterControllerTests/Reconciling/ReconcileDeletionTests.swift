@@ -67,6 +67,37 @@ struct ReconcileDeletionTests {
         #expect(try FileSystem.list(bench.directory.path).isEmpty)
     }
 
+    @Test("A cluster that went without our finalizer leaves no manifests")
+    func withoutFinalizer() async throws {
+        let bench = try ReconcilerBench()
+        try bench.apply(Fixture.simpleSpec)
+        try await bench.settle()
+        bench.api.remove(ReconcilerBench.path)
+        try bench.refresh()
+        bench.api.fail("get \(ReconcilerBench.path)", .failure(403, reason: "Forbidden"))
+        #expect(await bench.reconcile()?.errorType == "APIError")
+        #expect(try FileSystem.list(bench.directory.path) == ["simple"])
+        bench.api.fail("get \(ReconcilerBench.path)", nil)
+        #expect(await bench.reconcile() == nil)
+        #expect(try FileSystem.list(bench.directory.path).isEmpty)
+        _ = bench.api.takeRequests()
+        await bench.reconcile()
+        #expect(bench.api.takeRequests().isEmpty)
+    }
+
+    @Test("A cluster that is only out of our sight keeps its manifests")
+    func outOfSight() async throws {
+        let bench = try ReconcilerBench()
+        try bench.apply(Fixture.simpleSpec)
+        try await bench.settle()
+        let cluster = try #require(bench.api.object(ReconcilerBench.path))
+        bench.api.remove(ReconcilerBench.path)
+        try bench.refresh()
+        bench.api.put(ReconcilerBench.path, cluster)
+        #expect(await bench.reconcile() == nil)
+        #expect(try FileSystem.list(bench.directory.path) == ["simple"])
+    }
+
     @Test("A cluster with an invalid specification is deleted like any other")
     func invalidSpecification() async throws {
         let bench = try ReconcilerBench()

@@ -120,6 +120,7 @@ final class FakeAPI: Sendable {
             case "delete": Self.delete(body, path, &state)
             case "patch": Self.patch(body, path, isStatus, &state)
             case "create": Self.create(body, &state)
+            case "get": state.objects[path].map { .json(200, $0) } ?? .failure(404, reason: "NotFound")
             default: .failure(405, reason: "MethodNotAllowed")
             }
         }
