@@ -51,15 +51,20 @@ extension ControlPlane {
 
     /// Posts to etcd's gateway from gRPC to JSON.
     private func etcd(_ path: String, _ body: JSONValue) async throws -> JSONValue {
-        let port = etcdURL.split(separator: ":").last.flatMap { UInt16($0) } ?? 0
-        let transport = try CurlTransport(
-            TransportConfiguration(
-                endpoint: Endpoint(scheme: .http, host: "127.0.0.1", port: port), userAgent: "tests"))
+        let transport = try etcdTransport()
         defer { transport.shutdown() }
         let response = try await transport.send(
             HTTPRequest(
                 method: .post, target: path, headers: ["Content-Type": "application/json"],
                 body: body.encoded(), timeout: .seconds(30)))
         return try JSONValue(json: response.body)
+    }
+
+    /// Carries requests to etcd's gateway from gRPC to JSON.
+    func etcdTransport() throws(TransportError) -> CurlTransport {
+        let port = etcdURL.split(separator: ":").last.flatMap { UInt16($0) } ?? 0
+        return try CurlTransport(
+            TransportConfiguration(
+                endpoint: Endpoint(scheme: .http, host: "127.0.0.1", port: port), userAgent: "tests"))
     }
 }

@@ -21,6 +21,9 @@ package final class Journal<Entry: Sendable>: Sendable {
     /// Everything so far.
     package var entries: [Entry] { state.withLock { $0.entries } }
 
+    /// Lets go of everything so far.
+    package func forget() { state.withLock { $0.entries = [] } }
+
     /// Adds an entry and wakes those who wait for it.
     package func append(_ entry: Entry) {
         let woken = state.withLock { state in
