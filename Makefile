@@ -18,6 +18,12 @@ N ?= 100
 PEER ?= 1
 # How long `make fuzz` looks for inputs that break a parser.
 SECONDS ?= 60
+# What `make chaos` and `make soak` derive everything random from, and how long they go on.
+SEED := $(or $(SEED),$(shell od -An -N4 -tu4 /dev/urandom | tr -d ' '))
+MINUTES ?=
+# Suites are called like their files.
+FAULT_SUITES := $(basename $(notdir $(wildcard Tests/IntegrationTests/Faults/*Tests.swift)))
+SPACE := $() $()
 
 ##@ Start here
 
@@ -108,6 +114,18 @@ sanitize: test-deps ## Run every test under either sanitizer, with the program b
 .PHONY: fuzz
 fuzz: build-deps ## Look SECONDS=60 for inputs that break each parser, or TARGET=yaml alone
 	hack/fuzz.sh $(SECONDS) $(TARGET)
+
+.PHONY: chaos
+chaos: build-deps control-plane ## Random work under random faults (SEED, MINUTES=5), then every fault in its long form
+	@echo "Once more: make chaos SEED=$(SEED) MINUTES=$(or $(MINUTES),5)"
+	FAULT_FORM=long CHAOS_SEED=$(SEED) CHAOS_MINUTES=$(or $(MINUTES),5) hack/test.sh $(SWIFT_FLAGS) \
+	    --filter '^IntegrationTests\.($(subst $(SPACE),|,$(strip ChaosTests $(FAULT_SUITES))))/'
+
+.PHONY: soak
+soak: release control-plane ## 20 writers and random faults (SEED, MINUTES=30); memory and descriptors as JSON lines
+	@echo "Once more: make soak SEED=$(SEED) MINUTES=$(or $(MINUTES),30)"
+	OPERATOR_BINARY=$$PWD/dist/talos-operator CHAOS_SEED=$(SEED) SOAK_MINUTES=$(or $(MINUTES),30) \
+	    hack/test.sh $(SWIFT_FLAGS) --filter '^IntegrationTests\.SoakTests/'
 
 .PHONY: bench
 bench: release control-plane ## Measure N=100 clusters beside a Go operator (PEER=0: alone); JSON lines

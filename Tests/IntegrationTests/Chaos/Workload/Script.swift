@@ -54,7 +54,7 @@ struct Script {
         case ..<22: return edit(&slot, intent, Self.scalings)
         case ..<34: return edit(&slot, intent, Self.edits)
         case ..<38: return edit(&slot, intent, Self.regroupings)
-        case ..<42: return slot.isTouched ? nil : break_(&slot, intent)
+        case ..<42: return slot.isTouched ? nil : spoil(&slot, intent)
         case ..<50: return delete(&slot)
         case ..<53: return .strip(cluster: slot.name)
         case ..<56: return .forgeStatus(cluster: slot.name)
@@ -86,7 +86,7 @@ struct Script {
         return .edit(intent, mended, what: "mend")
     }
 
-    private func break_(_ slot: inout Slot, _ intent: ClusterIntent) -> Operation {
+    private func spoil(_ slot: inout Slot, _ intent: ClusterIntent) -> Operation {
         var broken = intent
         broken.isBroken = true
         (slot.intent, slot.isClosed) = (broken, true)
