@@ -80,8 +80,7 @@ extension YAMLText {
         return !"-?:,[]{}#&*!|>'\"%@` ".utf8.contains(first)
             && last != ":" && last != " "
             && !scalars.contains { needsEscape($0) || ($0 != " " && isBlank($0)) }
-            && !has(string, ":", before: " ") && !has(string, " ", before: "#")
-            && !words.contains(string.lowercased()) && !string.hasPrefix("...")
+            && !hasIndicatorWithin(string) && !isWord(string) && !string.hasPrefix("...")
             && !looksLikeNumber(string)
     }
 
@@ -91,11 +90,20 @@ extension YAMLText {
         "-.inf", ".nan",
     ]
 
-    private static func has(_ string: String, _ first: Unicode.Scalar, before second: Unicode.Scalar) -> Bool
-    {
-        zip(string.utf8, string.utf8.dropFirst()).contains {
-            $0 == UInt8(ascii: first) && $1 == UInt8(ascii: second)
+    private static func isWord(_ string: String) -> Bool {
+        // None is longer than 5 bytes.
+        string.utf8.count <= 5 && words.contains(string.lowercased())
+    }
+
+    /// Whether a colon stands before a blank, or a number sign after one.
+    private static func hasIndicatorWithin(_ string: String) -> Bool {
+        var previous: UInt8 = 0
+        for byte in string.utf8 {
+            if previous == UInt8(ascii: ":"), byte == UInt8(ascii: " ") { return true }
+            if previous == UInt8(ascii: " "), byte == UInt8(ascii: "#") { return true }
+            previous = byte
         }
+        return false
     }
 
     /// Whether some reader could take the string for a number, a time of day or a date.
