@@ -142,17 +142,41 @@ private struct LogLine {
     }
 
     /// Escapes as JSON does, and control characters above ASCII too: a terminal obeys those.
+    ///
+    /// What stands between two of them is copied whole.
     mutating func appendEscaped(_ text: String) {
-        for scalar in text.unicodeScalars {
-            switch scalar.value {
-            case 0x22: append("\\\"")
-            case 0x5c: append("\\\\")
-            case 0x0a: append("\\n")
-            case 0x0d: append("\\r")
-            case 0x09: append("\\t")
-            case 0..<0x20, 0x7f..<0xa0: appendUnicodeEscape(scalar.value)
-            default: bytes.append(contentsOf: UTF8.encode(scalar) ?? UTF8.encodedReplacementCharacter)
+        var text = text
+        text.withUTF8 { utf8 in
+            var start = 0
+            for index in utf8.indices {
+                let next = index + 1 < utf8.count ? utf8[index + 1] : 0
+                guard let (scalar, length) = Self.scalarToEscape(utf8[index], next) else { continue }
+                bytes.append(contentsOf: utf8[start..<index])
+                appendEscape(of: scalar)
+                start = index + length
             }
+            bytes.append(contentsOf: utf8[start...])
+        }
+    }
+
+    /// The character that begins with `byte`, and how many bytes it has, if it must not stand as it is.
+    private static func scalarToEscape(_ byte: UInt8, _ next: UInt8) -> (scalar: UInt8, length: Int)? {
+        switch byte {
+        case 0..<0x20, 0x22, 0x5c, 0x7f: (byte, 1)
+        // U+0080 to U+009F.
+        case 0xc2 where next < 0xa0: (next, 2)
+        default: nil
+        }
+    }
+
+    private mutating func appendEscape(of scalar: UInt8) {
+        switch scalar {
+        case 0x22: append("\\\"")
+        case 0x5c: append("\\\\")
+        case 0x0a: append("\\n")
+        case 0x0d: append("\\r")
+        case 0x09: append("\\t")
+        default: appendUnicodeEscape(UInt32(scalar))
         }
     }
 
