@@ -10,6 +10,8 @@ CONCURRENT_TESTS := ^(HTTPTests|KubernetesTests|ControllerRuntimeTests|Observabi
 TSAN_FLAGS := --sanitize=thread --scratch-path .build/tsan
 # The other linker has 200 warnings about symbols of the sanitizer.
 ASAN_FLAGS := --sanitize=address --scratch-path .build/asan -Xswiftc -use-ld=lld
+RELEASE := swift build $(SWIFT_FLAGS) -c release --static-swift-stdlib -Xlinker -L"$(CURDIR)/.build/static" \
+    -Xlinker --no-export-dynamic
 SWIFT_SOURCES := Package.swift Sources Tests
 # The cluster that `install` and `run` talk to is kubectl's current one.
 KUBECTL ?= kubectl
@@ -55,8 +57,7 @@ build: build-deps ## Build for debugging
 release: build-deps ## Build dist/talos-operator, optimized and without need of a Swift runtime
 	mkdir -p dist .build/static
 	ln -sf "$$(gcc -print-file-name=libstdc++.a)" .build/static/libstdc++.a
-	swift build $(SWIFT_FLAGS) -c release --static-swift-stdlib --product talos-operator \
-	    -Xlinker -L"$$PWD/.build/static" -Xlinker --no-export-dynamic
+	$(RELEASE) --product talos-operator
 	strip -o dist/talos-operator .build/release/talos-operator
 	dist/talos-operator version
 
@@ -131,6 +132,21 @@ soak: release control-plane ## 20 writers and random faults (SEED, MINUTES=30); 
 bench: release control-plane ## Measure N=100 clusters beside a Go operator (PEER=0: alone); JSON lines
 	hack/bench.py --operator 'dist/talos-operator run' --clusters $(N) \
 	    $(if $(filter-out 0,$(PEER)),--peer "$$(hack/bench/build-peer.sh)")
+
+.PHONY: bench-curve
+bench-curve: ## Measure it with 10, 100, 500 and 1000 clusters; JSON lines, in dist/bench-curve.jsonl too
+	for n in 10 100 500 1000; do $(MAKE) --no-print-directory bench N=$$n; done | tee dist/bench-curve.jsonl
+
+.PHONY: profile
+profile: release ## Count instructions and allocations of the hot paths, with valgrind; JSON lines
+	$(RELEASE) --product Profile >&2
+	hack/profile.py .build/release/Profile
+
+.PHONY: profile-scale
+profile-scale: release ## Simulate 100, 1,000 and 10,000 clusters in one process; JSON lines
+	$(RELEASE) --product Profile >&2
+	for n in 100 1000 10000; do .build/release/Profile scale $$n; done
+	.build/release/Profile memory 1000
 
 ##@ Check
 

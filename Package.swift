@@ -76,6 +76,14 @@ let package = Package(
         module(
             "TestSupport", ["Kubernetes", "HTTP", "StructuredData", "Observability", "Platform", "CGlibc"],
             path: "Tests/TestSupport"),
+        // The operator without a network, for a profiler to count its instructions; never part of a release.
+        .executableTarget(
+            name: "Profile",
+            dependencies: [
+                "TestSupport", "ClusterController", "ControllerRuntime", "Kubernetes", "HTTP", "StructuredData",
+                "Observability", "Platform", "CGlibc",
+            ],
+            path: "Tests/Profile", swiftSettings: strict),
         tests(of: "Platform"),
         tests(of: "StructuredData", ["Platform"]),
         tests(of: "Observability", ["Platform"]),

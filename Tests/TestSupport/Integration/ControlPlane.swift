@@ -149,12 +149,17 @@ package enum Repository {
     /// The program: what `OPERATOR_BINARY` names, otherwise the one built beside the test bundle that is running.
     package static let operatorBinary: String = {
         if let path = environment["OPERATOR_BINARY"], !path.isEmpty { return path }
+        return program("talos-operator")
+    }()
+
+    /// A program of this package, built beside the test bundle that is running.
+    package static func program(_ name: String) -> String {
         var buffer = [CChar](repeating: 0, count: 4096)
         let count = readlink("/proc/self/exe", &buffer, buffer.count)
         let path = String(decoding: buffer.prefix(max(0, count)).map { UInt8(bitPattern: $0) }, as: UTF8.self)
         return path.split(separator: "/", omittingEmptySubsequences: false).dropLast().joined(separator: "/")
-            + "/talos-operator"
-    }()
+            + "/\(name)"
+    }
 
     /// The environment of this process.
     package static let environment = ProcessEnvironment.variables
