@@ -124,7 +124,7 @@ struct MutationOverlay<R: Resource>: Sendable {
 
     /// What a reader sees under a key.
     func resolve(_ key: ObjectKey, _ state: StoreState<R>) -> R? {
-        let stored = state.objects[key]
+        let stored = state.object(key)
         guard let mutation = entries[key]?.mutation, !isKnown(mutation, key, to: state) else { return stored }
         switch mutation {
         case .deleted: return nil
@@ -159,12 +159,12 @@ struct MutationOverlay<R: Resource>: Sendable {
     private func isKnown(_ mutation: Mutation, _ key: ObjectKey, to state: StoreState<R>) -> Bool {
         switch mutation {
         case .deleted(let uid, let version):
-            if state.objects[key]?.metadata.uid == uid { return false }
+            if state.object(key)?.metadata.uid == uid { return false }
             return version.isEmpty
                 || version.isNewer(than: state.version(forNamespace: key.namespace)) == false
         case .written(let object):
             let version = object.metadata.resourceVersion
-            if state.objects[key]?.metadata.resourceVersion == version { return true }
+            if state.object(key)?.metadata.resourceVersion == version { return true }
             return version.isNewer(than: state.version(forNamespace: key.namespace)) == false
         }
     }

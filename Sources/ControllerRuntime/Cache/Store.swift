@@ -21,12 +21,12 @@ package final class Store<R: Resource>: Sendable {
 
     /// The object as the watch last showed it; nil if there is none.
     package func get(_ key: ObjectKey) -> R? {
-        state.withLock { $0.objects[key] }
+        state.withLock { $0.object(key) }
     }
 
     /// Every object, in no particular order.
     package func list() -> [R] {
-        state.withLock { Array($0.objects.values) }
+        state.withLock { $0.list() }
     }
 
     /// The objects whose controlling owner has this UID, in no particular order.
@@ -36,7 +36,7 @@ package final class Store<R: Resource>: Sendable {
 
     /// How many objects there are.
     package var count: Int {
-        state.withLock { $0.objects.count }
+        state.withLock { $0.count }
     }
 
     /// Whether every part of the store has been listed completely once.
@@ -85,21 +85,10 @@ package final class StoreWriter<R: Resource>: Sendable {
     }
 
     /// How many objects its part of the store has.
-    package var count: Int {
-        store.state.withLock { state in
-            partition.isEmpty
-                ? state.objects.count : state.objects.keys.count { $0.namespace == partition }
-        }
-    }
+    package var count: Int { store.state.withLock { $0.count(in: partition) } }
 
     /// The object of its part that changed last; nil if there is none or versions cannot be compared.
-    package var newest: R? {
-        store.state.withLock { state in
-            state.objects.values.lazy
-                .filter { self.partition.isEmpty || $0.metadata.namespace == self.partition }
-                .max { $1.metadata.resourceVersion.isNewer(than: $0.metadata.resourceVersion) == true }
-        }
-    }
+    package var newest: R? { store.state.withLock { $0.newest(in: partition) } }
 
     /// Forgets what pages brought so far: a list begins.
     package func beginList() {

@@ -11,7 +11,17 @@ struct StoreState<R: Resource>: Sendable {
         var listed: Set<ObjectKey> = []
     }
 
-    private(set) var objects: [ObjectKey: R] = [:]
+    /// An object in a place of its own: a table of 16,384 places is half empty when it has just grown, and
+    /// while it grows there are two of them.
+    private final class Entry: Sendable {
+        let object: R
+
+        init(_ object: R) {
+            self.object = object
+        }
+    }
+
+    private var entries: [ObjectKey: Entry] = [:]
     private(set) var partitions: [String: Partition]
     /// Keys by the UID of the controlling owner; no empty entries.
     private var owned: [String: [ObjectKey]] = [:]
@@ -20,8 +30,24 @@ struct StoreState<R: Resource>: Sendable {
         self.partitions = Dictionary(partitions.map { ($0, Partition()) }) { first, _ in first }
     }
 
+    var count: Int { entries.count }
+
+    func object(_ key: ObjectKey) -> R? { entries[key]?.object }
+
+    func list() -> [R] { entries.values.map(\.object) }
+
     func list(ownedBy uid: String) -> [R] {
-        owned[uid, default: []].compactMap { objects[$0] }
+        owned[uid, default: []].compactMap { entries[$0]?.object }
+    }
+
+    func count(in partition: String) -> Int {
+        partition.isEmpty ? entries.count : entries.keys.count { $0.namespace == partition }
+    }
+
+    func newest(in partition: String) -> R? {
+        entries.values.lazy.map(\.object)
+            .filter { partition.isEmpty || $0.metadata.namespace == partition }
+            .max { $1.metadata.resourceVersion.isNewer(than: $0.metadata.resourceVersion) == true }
     }
 
     func version(forNamespace namespace: String) -> ResourceVersion {
@@ -36,7 +62,7 @@ struct StoreState<R: Resource>: Sendable {
         var changes: [StoreChange<R>] = []
         for item in items {
             partitions[partition]?.listed.insert(item.key)
-            if let known = objects[item.key], known.metadata.uid == item.metadata.uid,
+            if let known = object(item.key), known.metadata.uid == item.metadata.uid,
                 known.metadata.resourceVersion == item.metadata.resourceVersion
             {
                 continue
@@ -52,7 +78,7 @@ struct StoreState<R: Resource>: Sendable {
         let listed = partitions[partition]?.listed ?? []
         partitions[partition] = Partition(hasSynced: true, version: version)
         guard isComplete else { return [] }
-        let gone = objects.keys.filter {
+        let gone = entries.keys.filter {
             (partition.isEmpty || $0.namespace == partition) && !listed.contains($0)
         }
         return gone.compactMap { take($0).map { StoreChange(old: $0, new: nil) } }
@@ -87,9 +113,13 @@ struct StoreState<R: Resource>: Sendable {
 
     /// Stores an object; one with another UID under its name was deleted and made again.
     private mutating func put(_ object: R) -> [StoreChange<R>] {
-        let known = take(object.key)
-        objects[object.key] = object
-        if let owner = object.metadata.controller?.uid { owned[owner, default: []].append(object.key) }
+        let (key, owner) = (object.key, object.metadata.controller?.uid)
+        let known = entries.updateValue(Entry(object), forKey: key)?.object
+        let formerOwner = known?.metadata.controller?.uid
+        if formerOwner != owner {
+            removeKey(key, of: formerOwner)
+            if let owner { owned[owner, default: []].append(key) }
+        }
         guard let known, known.metadata.uid != object.metadata.uid else {
             return [StoreChange(old: known, new: object)]
         }
@@ -97,10 +127,14 @@ struct StoreState<R: Resource>: Sendable {
     }
 
     private mutating func take(_ key: ObjectKey) -> R? {
-        guard let object = objects.removeValue(forKey: key) else { return nil }
-        guard let owner = object.metadata.controller?.uid else { return object }
-        if let index = owned[owner]?.firstIndex(of: key) { owned[owner]?.remove(at: index) }
-        if owned[owner]?.isEmpty == true { owned[owner] = nil }
+        guard let object = entries.removeValue(forKey: key)?.object else { return nil }
+        removeKey(key, of: object.metadata.controller?.uid)
         return object
+    }
+
+    private mutating func removeKey(_ key: ObjectKey, of owner: String?) {
+        guard let owner, let index = owned[owner]?.firstIndex(of: key) else { return }
+        owned[owner]?.remove(at: index)
+        if owned[owner]?.isEmpty == true { owned[owner] = nil }
     }
 }
