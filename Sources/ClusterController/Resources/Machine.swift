@@ -4,16 +4,16 @@ package import StructuredData
 
 /// A Machine as this program reads it.
 ///
-/// Of the status, which providers fill with addresses, disks and more, only what readiness takes is kept: the
-/// cache holds every Machine there is.
+/// The cache holds every Machine there is, so little of each is kept. Of the status, which providers fill with
+/// addresses, disks and more, it is what readiness takes; of the specification, which is looked at when a Machine
+/// may have changed and never again, the text.
 package struct Machine: Resource, Hashable {
     package static let definition = ResourceDefinition(
         group: APINames.group, version: APINames.version, kind: "Machine", plural: "machines")
 
     package var metadata: ObjectMeta
-    /// Null if it is absent.
-    package var spec: JSONValue
     package var state: State
+    private var packedSpec: PackedJSON
 
     /// What a provider says about the machine.
     package enum State: Sendable, Hashable {
@@ -27,8 +27,14 @@ package struct Machine: Resource, Hashable {
 
     package init(metadata: ObjectMeta, spec: JSONValue, state: State = .notReady) {
         self.metadata = metadata
-        self.spec = spec
         self.state = state
+        packedSpec = PackedJSON(spec)
+    }
+
+    /// Null if it is absent; made of its text at every call.
+    package var spec: JSONValue {
+        get { packedSpec.value }
+        set { packedSpec = PackedJSON(newValue) }
     }
 
     package init(_ object: JSONValue) throws(DecodingProblem) {
