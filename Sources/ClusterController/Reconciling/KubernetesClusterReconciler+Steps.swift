@@ -25,6 +25,23 @@ extension KubernetesClusterReconciler {
         }
     }
 
+    /// Makes sure that the specification is still the one that was planned for: nothing is deleted on old knowledge.
+    ///
+    /// A cache may be behind, and while a cluster moves from one shard to another both work on it for a moment. What was
+    /// added too much is taken away again; what was deleted too much is lost.
+    func confirm(_ generation: Int64, of cluster: KubernetesCluster) async throws(ReconcileError) {
+        let current: KubernetesCluster
+        do throws(APIError) {
+            current = try await client.get(KubernetesCluster.self, cluster.key)
+        } catch {
+            if error.isNotFound { throw .conflict("Cluster \(cluster.key) is gone") }
+            throw .api(error, "Looking at the cluster before Machines are deleted")
+        }
+        guard current.metadata.uid == cluster.metadata.uid, current.metadata.generation == generation,
+            !current.metadata.isBeingDeleted
+        else { throw .conflict("Cluster \(cluster.key) has changed") }
+    }
+
     /// Does what the plan says, and remembers, counts and returns what became of it.
     func carryOut(_ plan: MachinePlan, for cluster: KubernetesCluster) async -> MachineResults {
         let key = cluster.key

@@ -177,7 +177,8 @@ struct ReconcileCreationTests {
         #expect(
             requests.sorted() == [
                 "apply machines/default/simple-gpu-0", "apply machines/default/simple-gpu-1",
-                "delete machines/default/simple-workers-1", "patch \(ReconcilerBench.path)/status",
+                "delete machines/default/simple-workers-1", "get \(ReconcilerBench.path)",
+                "patch \(ReconcilerBench.path)/status",
             ])
         try await bench.settle()
         #expect(bench.status().machineCount == 6)
@@ -202,7 +203,11 @@ struct ReconcileCreationTests {
         bench.api.patch(ReconcilerBench.path, ["spec": ["controlPlane": ["replicas": 3]]])
         for index in [4, 3] {
             try bench.refresh()
-            #expect(await requests(bench).first == "delete machines/default/simple-cp-\(index)")
+            let sent = await requests(bench)
+            #expect(
+                sent.prefix(2) == [
+                    "get \(ReconcilerBench.path)", "delete machines/default/simple-cp-\(index)",
+                ])
             try bench.refresh()
             #expect(await requests(bench).isEmpty)
             bench.api.remove("machines/default/simple-cp-\(index)")

@@ -95,6 +95,26 @@ struct ReconcileFailureTests {
         #expect(await bench.takeEvents().isEmpty)
     }
 
+    @Test(
+        "Nothing is deleted for a specification that is out of date, or for a cluster that is gone",
+        arguments: [true, false])
+    func staleSpecification(isGone: Bool) async throws {
+        let bench = try ReconcilerBench()
+        try bench.apply(Fixture.simpleSpec)
+        try await bench.settle()
+        let machines = bench.machineNames
+        bench.api.patch(ReconcilerBench.path, ["spec": ["workers": []]])
+        try bench.refresh()
+        if isGone {
+            bench.api.remove(ReconcilerBench.path)
+        } else {
+            bench.api.patch(ReconcilerBench.path, ["spec": ["kubernetesVersion": "v1.29.0"]])
+        }
+        #expect(await bench.reconcile()?.disposition == .conflict)
+        #expect(bench.api.takeRequests() == ["get \(ReconcilerBench.path)"])
+        #expect(bench.machineNames == machines)
+    }
+
     @Test("A cluster that vanished before its status could be told is no error")
     func vanished() async throws {
         let bench = try ReconcilerBench()
