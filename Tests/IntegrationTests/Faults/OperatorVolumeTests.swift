@@ -87,9 +87,7 @@ struct OperatorVolumeTests {
         case .readOnly: await disk.setReadOnly(true)
         case .unmounted: await disk.unmount()
         case .emptied: try await remove(path)
-        case .replaced:
-            try await remove(path)
-            try FileSystem.replace(path, with: [])
+        case .replaced: try await putFile(at: path)
         case .unwritable: try await changeMode("a-w", path)
         }
     }
@@ -102,6 +100,18 @@ struct OperatorVolumeTests {
         case .emptied: break
         case .replaced: try FileSystem.remove(path)
         case .unwritable: try await changeMode("u+w", path)
+        }
+    }
+
+    /// Puts a file where the directory is, which the operator may make again before the file is there.
+    private func putFile(at path: String) async throws {
+        while true {
+            try await remove(path)
+            do throws(FileError) {
+                return try FileSystem.replace(path, with: [])
+            } catch {
+                try Task.checkCancellation()
+            }
         }
     }
 
