@@ -23,9 +23,12 @@ SECONDS ?= 60
 # What `make chaos` and `make soak` derive everything random from, and how long they go on.
 SEED := $(or $(SEED),$(shell od -An -N4 -tu4 /dev/urandom | tr -d ' '))
 MINUTES ?=
-# Suites are called like their files.
-FAULT_SUITES := $(basename $(notdir $(wildcard Tests/IntegrationTests/Faults/*Tests.swift)))
-SPACE := $() $()
+# All tests of faults, or with TEST the one that the table names.
+TEST ?=
+CHAOS_TESTS := ^IntegrationTests\..*(Chaos|Fault|Leak|Operator[A-Z][a-z]+)Tests/|^IntegrationTests\.ControlPlaneFaults/
+ifneq ($(TEST),)
+CHAOS_TESTS := /$(TEST)[(]
+endif
 
 ##@ Start here
 
@@ -89,10 +92,6 @@ unit: build-deps ## Run the tests that need no control plane
 integration: test-deps ## Run the tests on a real control plane
 	hack/test.sh $(SWIFT_FLAGS) --filter '^IntegrationTests\.'
 
-.PHONY: chaos
-chaos: build-deps control-plane ## Run the tests of faults in their long form (TEST=name: one of them)
-	FAULT_FORM=long hack/test.sh $(SWIFT_FLAGS) --filter '$(if $(TEST),/$(TEST)\(,^IntegrationTests\..*Faults)'
-
 .PHONY: check-crds
 check-crds: control-plane ## Check on a real API server what the CRDs refuse
 	@eval "$$(hack/control-plane.sh up check-crds | grep -E '^(KUBECONFIG|KUBECTL)=')"; \
@@ -117,10 +116,10 @@ fuzz: build-deps ## Look SECONDS=60 for inputs that break each parser, or TARGET
 	hack/fuzz.sh $(SECONDS) $(TARGET)
 
 .PHONY: chaos
-chaos: build-deps control-plane ## Random work under random faults (SEED, MINUTES=5), then every fault in its long form
+chaos: test-deps ## Random work under random faults (SEED, MINUTES=5), then every fault in its long form; or TEST=name
 	@echo "Once more: make chaos SEED=$(SEED) MINUTES=$(or $(MINUTES),5)"
 	FAULT_FORM=long CHAOS_SEED=$(SEED) CHAOS_MINUTES=$(or $(MINUTES),5) hack/test.sh $(SWIFT_FLAGS) \
-	    --filter '^IntegrationTests\.($(subst $(SPACE),|,$(strip ChaosTests $(FAULT_SUITES))))/'
+	    --filter '$(CHAOS_TESTS)'
 
 .PHONY: soak
 soak: release control-plane ## 20 writers and random faults (SEED, MINUTES=30); memory and descriptors as JSON lines

@@ -80,8 +80,8 @@ let package = Package(
         .executableTarget(
             name: "Profile",
             dependencies: [
-                "TestSupport", "ClusterController", "ControllerRuntime", "Kubernetes", "HTTP", "StructuredData",
-                "Observability", "Platform", "CGlibc",
+                "TestSupport", "ClusterController", "ControllerRuntime", "Kubernetes", "HTTP",
+                "StructuredData", "Observability", "Platform", "CGlibc",
             ],
             path: "Tests/Profile", swiftSettings: strict),
         tests(of: "Platform"),

@@ -7,7 +7,7 @@ import TestSupport
 import Testing
 
 /// Every test twice: over HTTP/2 and over HTTP/1.1.
-@Suite("The fault proxy does what it says", .serialized, .timeLimit(.minutes(5)))
+@Suite("The fault proxy does what it says", .serialized, .timeLimit(.minutes(15)))
 struct FaultProxyTests {
     @Test("without rules it changes nothing", arguments: Wire.allCases)
     func transparency(_ wire: Wire) async throws {

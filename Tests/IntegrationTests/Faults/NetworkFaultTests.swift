@@ -202,7 +202,7 @@ struct NetworkFaultTests {
     @Test("bodies may come in single bytes, and slowly")
     func slowBodies() async throws {
         try await ProxiedScenario.run("slow-bodies") { run in
-            for number in 0..<FaultForm.choose(short: 5, long: 50) {
+            for number in 0..<FaultForm.choose(short: 15, long: 50) {
                 try await run.scenario.create(ClusterDocument("c\(number)"))
             }
             try await run.proxy.add(FaultRule(matching: .reads(), action: .throttle(bytesPerSecond: 10_000)))

@@ -5,7 +5,7 @@ import StructuredData
 import TestSupport
 import Testing
 
-@Suite("Faults: the wall clock", .timeLimit(.minutes(5)))
+@Suite("Faults: the wall clock", .timeLimit(.minutes(15)))
 struct OperatorClockTests {
     @Test("a wall clock that jumps by hours changes what is reported, and neither the lease nor any wait")
     func jumps() async throws {

@@ -8,7 +8,7 @@ import Testing
 
 @Suite(
     "Faults: hostile clients and few descriptors", .serialized,
-    .timeLimit(.minutes(FaultForm.choose(short: 5, long: 30))))
+    .timeLimit(.minutes(FaultForm.choose(short: 15, long: 30))))
 struct OperatorEndpointFaultTests {
     /// What `hack/hostile-clients.py` does, to each port.
     enum Attack: String, Sendable, CaseIterable {

@@ -6,7 +6,7 @@ import StructuredData
 import TestSupport
 import Testing
 
-@Suite("Faults: leadership", .timeLimit(.minutes(FaultForm.choose(short: 5, long: 30))))
+@Suite("Faults: leadership", .timeLimit(.minutes(FaultForm.choose(short: 15, long: 30))))
 struct OperatorLeadershipTests {
     /// How many writes one worker has in flight at most.
     private static let parallelWrites = 4

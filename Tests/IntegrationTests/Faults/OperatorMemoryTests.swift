@@ -6,7 +6,7 @@ import StructuredData
 import TestSupport
 import Testing
 
-@Suite("Faults: little memory", .timeLimit(.minutes(FaultForm.choose(short: 5, long: 60))))
+@Suite("Faults: little memory", .timeLimit(.minutes(FaultForm.choose(short: 15, long: 60))))
 struct OperatorMemoryTests {
     /// What the chart lets the operator have.
     private static let limit = 128 << 20

@@ -4,7 +4,7 @@ import StructuredData
 import TestSupport
 import Testing
 
-@Suite("Sharding", .timeLimit(.minutes(5)))
+@Suite("Sharding", .timeLimit(.minutes(15)))
 struct OperatorShardingTests {
     /// Two shards by label in one namespace, both leading.
     private struct Shards {

@@ -6,7 +6,7 @@ import StructuredData
 import TestSupport
 import Testing
 
-@Suite("Faults: the results volume", .timeLimit(.minutes(5)))
+@Suite("Faults: the results volume", .timeLimit(.minutes(15)))
 struct OperatorVolumeTests {
     /// What happens to the volume, and how it comes back.
     enum Fault: String, Sendable, CaseIterable {

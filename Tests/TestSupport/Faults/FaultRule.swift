@@ -95,6 +95,7 @@ package enum FaultAction: Sendable, Hashable {
     /// None; the request is reported together with its status.
     case observe
 
+    /// Where a request is held.
     package enum HoldPoint: String, Sendable, Hashable, CaseIterable {
         /// The server knows nothing of the request.
         case beforeForwarding = "before"
@@ -102,6 +103,7 @@ package enum FaultAction: Sendable, Hashable {
         case afterAnswer = "after"
     }
 
+    /// What a client sees instead of the answer.
     package enum Silence: String, Sendable, Hashable, CaseIterable {
         case reset
         case blackHole = "black-hole"
