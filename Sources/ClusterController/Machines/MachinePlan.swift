@@ -40,6 +40,11 @@ package struct MachinePlan: Sendable, Hashable {
     package var isSettled: Bool {
         apply.isEmpty && delete.isEmpty && obstacles.isEmpty && terminating.isEmpty && leaving.isEmpty
     }
+
+    /// Whether Machines come or go, and not just change.
+    package var createsOrDeletes: Bool {
+        !delete.isEmpty || apply.contains { $0.existingUID == nil }
+    }
 }
 
 extension MachinePlan {

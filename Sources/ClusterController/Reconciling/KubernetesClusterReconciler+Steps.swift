@@ -25,21 +25,23 @@ extension KubernetesClusterReconciler {
         }
     }
 
-    /// Makes sure that the specification is still the one that was planned for: nothing is deleted on old knowledge.
+    /// Makes sure that the specification is still the one that was planned for: no Machine comes or goes on old knowledge.
     ///
-    /// A cache may be behind, and while a cluster moves from one shard to another both work on it for a moment. What was
-    /// added too much is taken away again; what was deleted too much is lost.
-    func confirm(_ generation: Int64, of cluster: KubernetesCluster) async throws(ReconcileError) {
+    /// A cache may be behind: while a cluster moves from one shard to another, or when the server has lost its youngest
+    /// history and shows the Machines' before the clusters'. A new cluster needs no such look: no finalizer can be added
+    /// to any other version than the one that is known.
+    func confirm(_ known: KubernetesCluster) async throws(ReconcileError) {
         let current: KubernetesCluster
         do throws(APIError) {
-            current = try await client.get(KubernetesCluster.self, cluster.key)
+            current = try await client.get(KubernetesCluster.self, known.key)
         } catch {
-            if error.isNotFound { throw .conflict("Cluster \(cluster.key) is gone") }
-            throw .api(error, "Looking at the cluster before Machines are deleted")
+            if error.isNotFound { throw .conflict("Cluster \(known.key) is gone") }
+            throw .api(error, "Looking at the cluster before Machines come or go")
         }
-        guard current.metadata.uid == cluster.metadata.uid, current.metadata.generation == generation,
-            !current.metadata.isBeingDeleted
-        else { throw .conflict("Cluster \(cluster.key) has changed") }
+        let (was, now) = (known.metadata, current.metadata)
+        guard now.uid == was.uid, now.generation == was.generation, !now.isBeingDeleted else {
+            throw .conflict("Cluster \(known.key) has changed")
+        }
     }
 
     /// Does what the plan says, and remembers, counts and returns what became of it.

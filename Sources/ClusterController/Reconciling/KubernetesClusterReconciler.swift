@@ -55,7 +55,6 @@ package struct KubernetesClusterReconciler: Reconciler {
         if await isSettled(cluster, before) { return .requeue(after: interval) }
 
         // 1. Resource validation
-        let generation = cluster.metadata.generation
         var outcome = ClusterOutcome(machines: owned)
         let spec: ClusterSpec
         switch ClusterValidation(cluster.spec, owned: owned) {
@@ -67,6 +66,7 @@ package struct KubernetesClusterReconciler: Reconciler {
         }
 
         // 2. Finalizer management, before there is anything to clean up
+        let known = cluster
         cluster = try await addFinalizer(to: cluster)
 
         // 3. Machine generation
@@ -74,7 +74,7 @@ package struct KubernetesClusterReconciler: Reconciler {
         let records = memory.records(of: key)
         let plan = MachinePlan(
             desired, clusterName: spec.clusterName, owned: owned, find: machines.get, record: { records[$0] })
-        if !plan.delete.isEmpty { try await confirm(generation, of: cluster) }
+        if plan.createsOrDeletes, cluster.metadata == known.metadata { try await confirm(known) }
         let results = await carryOut(plan, for: cluster)
         if let conflict = results.conflict { throw conflict }
         outcome.take(results, desired, machines.list(ownedBy: cluster.metadata.uid))

@@ -116,7 +116,8 @@ struct ReconcileCreationTests {
         try bench.refresh()
         #expect(
             Set(await requests(bench)) == [
-                "apply machines/default/simple-cp-2", "apply machines/default/simple-workers-0",
+                "get \(ReconcilerBench.path)", "apply machines/default/simple-cp-2",
+                "apply machines/default/simple-workers-0",
             ])
         let worker = bench.api.object("machines/default/simple-workers-0")
         #expect(worker?["spec"]?["machineClass"] == "large")

@@ -96,14 +96,14 @@ struct ReconcileFailureTests {
     }
 
     @Test(
-        "Nothing is deleted for a specification that is out of date, or for a cluster that is gone",
-        arguments: [true, false])
-    func staleSpecification(isGone: Bool) async throws {
+        "No Machine comes or goes for a specification that is out of date, or for a cluster that is gone",
+        arguments: [#"{"workers": []}"#, #"{"controlPlane": {"replicas": 5}}"#], [true, false])
+    func staleSpecification(edit: String, isGone: Bool) async throws {
         let bench = try ReconcilerBench()
         try bench.apply(Fixture.simpleSpec)
         try await bench.settle()
         let machines = bench.machineNames
-        bench.api.patch(ReconcilerBench.path, ["spec": ["workers": []]])
+        bench.api.patch(ReconcilerBench.path, ["spec": Fixture.json(edit)])
         try bench.refresh()
         if isGone {
             bench.api.remove(ReconcilerBench.path)
