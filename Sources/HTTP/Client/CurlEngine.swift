@@ -10,6 +10,8 @@ final class CurlEngine: @unchecked Sendable {  // All but `inbox` belongs to the
     enum Command: Sendable {
         case start(CurlExchange)
         case cancel(CurlExchange)
+        /// The exchange has been silent for so long that its connection may be dead.
+        case distrust(CurlExchange)
         /// Finish what is under way, then end the thread.
         case retire
         /// End everything now.
@@ -29,6 +31,8 @@ final class CurlEngine: @unchecked Sendable {  // All but `inbox` belongs to the
     static let connectionsOverHTTP1 = 32
     /// How many configured handles wait for the next request; one holds about 10 KiB.
     private static let idleHandleLimit = 8
+    /// A request with less time than this proves nothing about its connection.
+    private static let shortestSilence: Duration = .seconds(2)
     /// With nothing to do the thread still looks up once an hour.
     private static let longestWait: Duration = .seconds(3600)
 
@@ -43,8 +47,10 @@ final class CurlEngine: @unchecked Sendable {  // All but `inbox` belongs to the
     private var isRetired = false
     private var isStopped = false
     private var allowsOneStreamPerConnection: Bool
-    /// When a request last ended without any answer.
+    /// When a request last waited for bytes in vain.
     private var lastSilence: Instant?
+    /// When requests that have ended heard from the server, by the connection, while others are on it.
+    private var lastHeard: [Int: Instant] = [:]
 
     init(_ options: CurlOptions) throws(TransportError) {
         guard curlIsReady else { throw .invalidConfiguration("libcurl does not start") }
@@ -137,6 +143,7 @@ extension CurlEngine {
             switch command {
             case .start(let exchange): start(exchange)
             case .cancel(let exchange): end(transfers[ObjectIdentifier(exchange)], with: .cancelled)
+            case .distrust(let exchange): distrust(transfers[ObjectIdentifier(exchange)])
             case .retire: isRetired = true
             case .stop: isStopped = true
             }
@@ -184,7 +191,7 @@ extension CurlEngine {
         var (easy, code): (UnsafeMutableRawPointer?, CURLcode) = (nil, CURLE_OK)
         while ccurl_multi_next_done(multi, &easy, &code) {
             guard let transfer = CurlTransfer.of(handle: easy) else { continue }
-            if code == CURLE_OPERATION_TIMEDOUT, !transfer.hasAnswered { lastSilence = clock.now }
+            if code == CURLE_OPERATION_TIMEDOUT { endSilentConnection(of: transfer, since: transfer.started) }
             noteProtocol(transfer)
             if code == CURLE_OK, transfer.failure == nil {
                 complete(transfer)
@@ -217,6 +224,7 @@ extension CurlEngine {
     private func release(_ transfer: CurlTransfer) {
         let id = ObjectIdentifier(transfer.exchange)
         transfers[id] = nil
+        noteArrivals(of: transfer)
         if transfer.exchange.isStream {
             streams[id] = nil
             streamsAwaitingHead[id] = nil
@@ -243,7 +251,7 @@ extension CurlEngine {
         let now = clock.now
         for (id, deadline) in streamsAwaitingHead where deadline <= now {
             guard let transfer = transfers[id] else { continue }
-            lastSilence = now
+            endSilentConnection(of: transfer, since: transfer.started)
             end(transfer, with: transfer.handle.error(for: CURLE_OPERATION_TIMEDOUT, options))
         }
     }
@@ -266,6 +274,53 @@ extension CurlEngine {
         for case .start(let exchange) in commands { exchange.end(.cancelled) }
         idleHandles = []
         curl_multi_cleanup(multi)
+    }
+}
+
+// Connections that stay open and carry nothing more.
+extension CurlEngine {
+    private func distrust(_ transfer: CurlTransfer?) {
+        guard let transfer else { return }
+        transfer.handle.forbidReuse()
+        endSilentConnection(of: transfer, since: transfer.lastArrival ?? transfer.started)
+    }
+
+    /// Ends what else waits on the connection of a transfer that has waited in vain, if all of it is silent.
+    ///
+    /// libcurl puts new requests on an old connection as long as any other is on it, and each of them would
+    /// wait for its own time limit.
+    private func endSilentConnection(of transfer: CurlTransfer, since start: Instant) {
+        let now = clock.now
+        lastSilence = now
+        guard let port = transfer.handle.connectionPort else { return }
+        let fellow = transfers.values.filter { $0.handle.connectionPort == port }
+        let arrivals = fellow.compactMap(\.lastArrival)
+        let heard = arrivals.reduce(lastHeard[port] ?? start) { max($0, $1) }
+        guard Self.isSilent(waitingSince: start, heard: heard, now: now) else { return }
+        for other in fellow where other !== transfer {
+            other.handle.forbidReuse()
+            end(other, with: .interrupted("the server fell silent on the connection"))
+        }
+    }
+
+    /// Whether a connection on which one has waited since `start`, and which brought something last at `heard`,
+    /// is taken for dead.
+    ///
+    /// Nothing came in the latter half of the wait, nor for 2 s at least. A connection that carries other
+    /// answers serves a slow request, and stays.
+    static func isSilent(waitingSince start: Instant, heard: Instant, now: Instant) -> Bool {
+        let silence = now - max(start, heard)
+        return silence >= shortestSilence && silence * 2 >= now - start
+    }
+
+    /// Keeps what the ended transfer heard for as long as others are on its connection.
+    private func noteArrivals(of transfer: CurlTransfer) {
+        guard let port = transfer.handle.connectionPort else { return }
+        guard transfers.values.contains(where: { $0.handle.connectionPort == port }) else {
+            lastHeard[port] = nil
+            return
+        }
+        if let arrival = transfer.lastArrival { lastHeard[port] = max(arrival, lastHeard[port] ?? arrival) }
     }
 }
 

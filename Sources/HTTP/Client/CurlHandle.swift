@@ -52,6 +52,7 @@ final class CurlHandle {
         try setHeaders(request.headers, options)
         let timeout = transfer.exchange.isStream ? nil : request.timeout
         try set(.number(CURLOPT_TIMEOUT_MS, timeout.map { max(1, $0.roundedUpMilliseconds) } ?? 0))
+        try set(.number(CURLOPT_FORBID_REUSE, 0))
         try set(.number(CURLOPT_MAXLIFETIME_CONN, age.map { max(1, Int($0.components.seconds)) } ?? 0))
         for option in [
             CURLOPT_PRIVATE, CURLOPT_HEADERDATA, CURLOPT_WRITEDATA, CURLOPT_READDATA, CURLOPT_SEEKDATA,
@@ -67,6 +68,11 @@ final class CurlHandle {
         curl_slist_free_all(headerLines)
         headerLines = nil
         ccurl_set_pointer(raw, CURLOPT_PRIVATE, nil)
+    }
+
+    /// Lets libcurl close the connection under the request once the last request on it is gone.
+    func forbidReuse() {
+        ccurl_set_long(raw, CURLOPT_FORBID_REUSE, 1)
     }
 
     private func setMethod(_ request: HTTPRequest) throws(TransportError) {
@@ -129,6 +135,14 @@ extension CurlHandle {
     var usesHTTP1: Bool {
         let version = long(CURLINFO_HTTP_VERSION)
         return version == CURL_HTTP_VERSION_1_0 || version == CURL_HTTP_VERSION_1_1
+    }
+
+    /// This side's port of the connection that carries the request; nil if there is none yet.
+    ///
+    /// To one server it tells connections apart.
+    var connectionPort: Int? {
+        let port = long(CURLINFO_LOCAL_PORT)
+        return port > 0 ? port : nil
     }
 
     /// What libcurl's result means to the caller.

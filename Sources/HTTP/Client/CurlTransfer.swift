@@ -17,6 +17,10 @@ final class CurlTransfer {
     private var body: [UInt8] = []
     private var bytesUploaded = 0
     private var isBegun = false
+    /// When the transfer began.
+    let started: Instant
+    /// When bytes of the response came last.
+    private(set) var lastArrival: Instant?
 
     private let clock: any Clock
 
@@ -24,6 +28,7 @@ final class CurlTransfer {
         self.exchange = exchange
         self.handle = handle
         self.clock = clock
+        started = clock.now
     }
 
     /// The transfer that `CurlHandle.prepare` gave this handle.
@@ -40,9 +45,6 @@ final class CurlTransfer {
 
     /// What libcurl hands to the callbacks; good for as long as the engine holds the transfer.
     var context: UnsafeMutableRawPointer { Unmanaged.passUnretained(self).toOpaque() }
-
-    /// Whether any byte of a response arrived.
-    var hasAnswered: Bool { head.byteCount > 0 }
 
     /// Whether a stream has something that its reader does not know of.
     var hasNews: Bool { !body.isEmpty || (!isBegun && head.finished != nil) }
@@ -76,6 +78,7 @@ extension CurlTransfer {
     }
 
     fileprivate func receiveHeader(_ line: UnsafeRawBufferPointer) -> Bool {
+        lastArrival = clock.now
         guard head.add(line: line) else {
             failure = .interrupted("the response head exceeds \(ResponseHeadParser.sizeLimit) bytes")
             return false
@@ -84,6 +87,7 @@ extension CurlTransfer {
     }
 
     fileprivate func receiveBody(_ bytes: UnsafeRawBufferPointer) -> Bool {
+        lastArrival = clock.now
         let limit = exchange.isStream ? exchange.unreadLimit : exchange.request.responseLimit
         guard body.count + bytes.count <= limit else {
             failure = .responseTooLarge(limit: limit)

@@ -82,4 +82,8 @@ private final class CurlBody: HTTPBody {
         }
         return try chunk.get()
     }
+
+    func distrustConnection() {
+        engine.post(.distrust(exchange))
+    }
 }

@@ -20,6 +20,16 @@ package protocol HTTPBody: Sendable {
     ///
     /// - Throws: `TransportError`; after the first error or the end every further call does the same.
     func next() async throws(TransportError) -> [UInt8]?
+
+    /// Tells that nothing has come for too long, before the body is let go: unless the connection has carried
+    /// other answers meanwhile, it is taken for dead, and what else waits on it ends as
+    /// `TransportError.interrupted`.
+    func distrustConnection()
+}
+
+extension HTTPBody {
+    /// Does nothing: there is no connection that others could share.
+    package func distrustConnection() {}
 }
 
 /// What kept a response from arriving.
