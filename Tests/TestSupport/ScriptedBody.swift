@@ -11,6 +11,7 @@ package final class ScriptedBody: HTTPBody {
         var pieces: [[UInt8]] = []
         var end: Result<[UInt8]?, TransportError>?
         var reader: Reader?
+        var isDistrusted = false
 
         /// What can be read at once; otherwise keeps `reader` for later.
         mutating func take(or reader: Reader) -> Result<[UInt8]?, TransportError>? {
@@ -42,6 +43,13 @@ package final class ScriptedBody: HTTPBody {
     package func yield(event type: String, _ object: JSONValue) {
         let event: JSONValue = ["type": .string(type), "object": object]
         yield(event.encoded() + [UInt8(ascii: "\n")])
+    }
+
+    /// Whether the reader has told that the connection may be dead.
+    package var isDistrusted: Bool { state.withLock { $0.isDistrusted } }
+
+    package func distrustConnection() {
+        state.withLock { $0.isDistrusted = true }
     }
 
     /// Ends the body.

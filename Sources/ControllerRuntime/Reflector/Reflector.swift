@@ -198,7 +198,7 @@ package final class Reflector<R: Resource>: Sendable {
         guard let stream else { return step(.ended(.finished)) }
         let end = await withTaskGroup(of: ReflectorState.WatchEnd.self) { group in
             group.addTask { await self.readAll(stream) }
-            group.addTask { await self.waitForStall() }
+            group.addTask { await self.waitForStall(of: stream) }
             let end = await group.next() ?? .finished
             group.cancelAll()
             return end
@@ -222,13 +222,15 @@ package final class Reflector<R: Resource>: Sendable {
     }
 
     /// Returns when the open watch has been silent for too long.
-    private func waitForStall() async -> ReflectorState.WatchEnd {
+    private func waitForStall(of stream: WatchStream<R>) async -> ReflectorState.WatchEnd {
         while !Task.isCancelled {
             let deadline = machine.withLock { $0.readDeadline }
             if deadline <= clock.now { break }
             // The sleep fails only by cancellation, which ends the loop.
             do { try await clock.sleep(until: deadline) } catch {}
         }
+        // Before the end of the watch takes it off its connection.
+        if !Task.isCancelled { stream.distrustConnection() }
         return .stalled
     }
 

@@ -61,5 +61,7 @@ final class ConnectionGeneration: Sendable {
                 throw .interrupted("the client certificate was replaced")
             }
         }
+
+        func distrustConnection() { body.distrustConnection() }
     }
 }

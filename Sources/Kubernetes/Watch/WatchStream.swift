@@ -33,6 +33,9 @@ package struct WatchStream<R: Resource>: Sendable {
         }
     }
 
+    /// Tells that the watch has been silent for too long, so that the next one gets a live connection.
+    package func distrustConnection() { body.distrustConnection() }
+
     private mutating func nextBuffered() throws(APIError) -> WatchEvent<R>? {
         do {
             return try framer.next { Self.event($0, &parser) }

@@ -200,8 +200,11 @@ struct ReflectorTests {
         await run(reflector) {
             await transport.waitForRequests(2)
             await clock.waitForSleepers()
+            #expect(!dead.isDistrusted)
             clock.advance(by: .seconds(90))
             await transport.waitForRequests(5)
+            #expect(dead.isDistrusted)
+            #expect(!live.isDistrusted)
             live.yield(event: "DELETED", Widget("a", version: 15).json)
             await changes.wait(for: 2)
             #expect(store.count == 0)

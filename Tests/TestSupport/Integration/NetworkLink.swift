@@ -120,6 +120,8 @@ private struct LinkedBody: HTTPBody {
     func next() async throws(TransportError) -> [UInt8]? {
         try await link.read(base)
     }
+
+    func distrustConnection() { base.distrustConnection() }
 }
 
 extension NetworkLink.Exchange {
