@@ -14,7 +14,7 @@ from h2.settings import SettingCodes, Settings
 from hyperframe.frame import GoAwayFrame
 
 from fault_proxy.exchange import Broken, Exchange, Request
-from fault_proxy.upstream import HEAD_LIMIT, PIECE, chunks
+from fault_proxy.upstream import HEAD_LIMIT, PIECE, chunks, end
 
 # As many as kube-apiserver allows; the window of a connection, so that large bodies wait for no update.
 STREAMS = 250
@@ -26,7 +26,7 @@ def abort(writer):
     raw = writer.get_extra_info("socket")
     if raw is not None and raw.fileno() >= 0:
         raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    writer.transport.abort()
+    end(writer)
 
 
 class Connection:
@@ -48,7 +48,7 @@ class Connection:
         finally:
             for task in self.tasks:
                 task.cancel()
-            self.writer.transport.abort()
+            end(self.writer)
 
     def start(self, work):
         task = asyncio.create_task(work)
@@ -93,8 +93,9 @@ class HTTP1Connection(Connection):
             while not self.is_last:
                 request = await self.read_request()
                 await Exchange(self.proxy, Stream1(self), request).run()
-            self.close()
-        except (asyncio.IncompleteReadError, ValueError, IndexError):
+        except (Broken, OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, ValueError, IndexError):
+            pass
+        finally:
             self.close()
 
     async def read_request(self):
@@ -183,7 +184,8 @@ class HTTP2Connection(Connection):
     def received(self, data):
         for event in self.h2.receive_data(data):
             match event:
-                case RequestReceived():
+                # What comes after GOAWAY the client sends again elsewhere; a server must not act on it.
+                case RequestReceived() if not self.is_leaving:
                     self.streams[event.stream_id] = Stream2(self, event.stream_id, event.headers)
                 case DataReceived():
                     self.h2.acknowledge_received_data(event.flow_controlled_length, event.stream_id)
@@ -224,6 +226,8 @@ class HTTP2Connection(Connection):
             self.writer.write(data)
 
     def go_away(self):
+        if self.is_leaving:
+            return
         self.is_leaving = True
         self.flush()
         self.writer.write(GoAwayFrame(0, last_stream_id=self.h2.highest_inbound_stream_id).serialize())

@@ -9,6 +9,14 @@ HEAD_LIMIT = 1 << 18
 PIECE = 1 << 16
 
 
+def end(writer):
+    """Ends a connection at once, whatever is still to be written."""
+    try:
+        writer.transport.abort()
+    except AttributeError:
+        pass # What Python 3.11 says of a TLS connection that is gone.
+
+
 class UpstreamError(Exception):
     """The API server cannot be reached or broke off."""
 
@@ -96,7 +104,7 @@ class Connection:
         """Ends it, unless its exchange is over."""
         if self.is_busy:
             self.is_busy = False
-            self.writer.transport.abort()
+            end(self.writer)
 
 
 def parse_head(head):
