@@ -26,8 +26,8 @@ final class CurlEngine: @unchecked Sendable {  // All but `inbox` belongs to the
         var isOpen = true
     }
 
-    /// How many connections one host may have once it is known to speak HTTP/1.1 only: as many requests run
-    /// at a time, and watches take some of them for good.
+    /// How many connections one host may have, besides those of streams, once it is known to speak HTTP/1.1 only:
+    /// as many requests run at a time.
     static let connectionsOverHTTP1 = 32
     /// How many configured handles wait for the next request; one holds about 10 KiB.
     private static let idleHandleLimit = 8
@@ -42,11 +42,16 @@ final class CurlEngine: @unchecked Sendable {  // All but `inbox` belongs to the
     private let clock = SystemClock()
     private var idleHandles: [CurlHandle]
     private var transfers: [ObjectIdentifier: CurlTransfer] = [:]
-    private var streamsAwaitingHead: [ObjectIdentifier: Instant] = [:]
+    /// When a request is given up, or a stream whose head is not there yet.
+    ///
+    /// libcurl's own limit does not hold for a transfer that still waits for a connection.
+    private var deadlines: [ObjectIdentifier: Instant] = [:]
     private var streams: [ObjectIdentifier: CurlTransfer] = [:]
     private var isRetired = false
     private var isStopped = false
     private var allowsOneStreamPerConnection: Bool
+    /// How many connections there may be besides those that streams may hold.
+    private var connectionLimit: Int
     /// When a request last waited for bytes in vain.
     private var lastSilence: Instant?
     /// When requests that have ended heard from the server, by the connection, while others are on it.
@@ -60,11 +65,15 @@ final class CurlEngine: @unchecked Sendable {  // All but `inbox` belongs to the
         self.multi = multi
         self.options = options
         allowsOneStreamPerConnection = options.isPlainHTTP
+        connectionLimit = options.isPlainHTTP ? Self.connectionsOverHTTP1 : options.maximumConnections
         ccurl_multi_set_long(multi, CURLMOPT_PIPELINING, Int(CURLPIPE_MULTIPLEX))
-        limitConnections(options.isPlainHTTP ? Self.connectionsOverHTTP1 : options.maximumConnections)
+        limitConnections()
     }
 
-    private func limitConnections(_ count: Int) {
+    /// A stream may hold a connection for as long as it lasts that takes no other request: one over HTTP/1.1, or
+    /// one that the server has asked to leave (GOAWAY). Such a connection does not count.
+    private func limitConnections() {
+        let count = connectionLimit + streams.count
         ccurl_multi_set_long(multi, CURLMOPT_MAX_HOST_CONNECTIONS, count)
         ccurl_multi_set_long(multi, CURLMOPT_MAXCONNECTS, count)
     }
@@ -128,7 +137,7 @@ extension CurlEngine {
             curl_multi_perform(multi, &running)
             finishTransfers()
             passOnNews()
-            expireHeads()
+            expire()
             waitForWork()
         }
         close()
@@ -157,7 +166,7 @@ extension CurlEngine {
         }
         guard mayWait, !(isRetired && transfers.isEmpty) else { return }
         var wait = Self.longestWait
-        if let deadline = streamsAwaitingHead.values.min() {
+        if let deadline = deadlines.values.min() {
             wait = min(wait, max(.zero, deadline - clock.now))
         }
         curl_multi_poll(multi, nil, 0, Int32(wait.roundedUpMilliseconds), nil)
@@ -182,9 +191,10 @@ extension CurlEngine {
     private func keep(_ transfer: CurlTransfer) {
         let id = ObjectIdentifier(transfer.exchange)
         transfers[id] = transfer
+        if let timeout = transfer.exchange.request.timeout { deadlines[id] = clock.now + timeout }
         guard transfer.exchange.isStream else { return }
         streams[id] = transfer
-        if let timeout = transfer.exchange.request.timeout { streamsAwaitingHead[id] = clock.now + timeout }
+        limitConnections()
     }
 
     private func finishTransfers() {
@@ -225,9 +235,10 @@ extension CurlEngine {
         let id = ObjectIdentifier(transfer.exchange)
         transfers[id] = nil
         noteArrivals(of: transfer)
+        deadlines[id] = nil
         if transfer.exchange.isStream {
             streams[id] = nil
-            streamsAwaitingHead[id] = nil
+            limitConnections()
         }
         curl_multi_remove_handle(multi, transfer.handle.raw)
         transfer.handle.clear()
@@ -239,28 +250,29 @@ extension CurlEngine {
         for transfer in streams.values where transfer.hasNews {
             noteProtocol(transfer)
             if transfer.head.finished != nil {
-                streamsAwaitingHead[ObjectIdentifier(transfer.exchange)] = nil
+                deadlines[ObjectIdentifier(transfer.exchange)] = nil
             }
             transfer.passOn()
             if let failure = transfer.failure { end(transfer, with: failure) }
         }
     }
 
-    private func expireHeads() {
-        guard !streamsAwaitingHead.isEmpty else { return }
+    private func expire() {
+        guard !deadlines.isEmpty else { return }
         let now = clock.now
-        for (id, deadline) in streamsAwaitingHead where deadline <= now {
+        for (id, deadline) in deadlines where deadline <= now {
             guard let transfer = transfers[id] else { continue }
             endSilentConnection(of: transfer, since: transfer.started)
             end(transfer, with: transfer.handle.error(for: CURLE_OPERATION_TIMEDOUT, options))
         }
     }
 
-    /// HTTP/1.1 carries one exchange a connection, so watches would soon take all there are.
+    /// HTTP/1.1 carries one exchange a connection, so a few would not do.
     private func noteProtocol(_ transfer: CurlTransfer) {
         guard !allowsOneStreamPerConnection, transfer.handle.usesHTTP1 else { return }
         allowsOneStreamPerConnection = true
-        limitConnections(max(options.maximumConnections, Self.connectionsOverHTTP1))
+        connectionLimit = max(options.maximumConnections, Self.connectionsOverHTTP1)
+        limitConnections()
     }
 
     /// Ends what is left and frees everything.

@@ -4,7 +4,8 @@ import Platform
 /// HTTP/2, or 1.1 where the server has nothing newer, to one server over libcurl on a thread of its own.
 ///
 /// - Many requests share a connection; at most `TransportConfiguration.maximumConnections` are open, and up
-///   to 32 if the server turns out to speak HTTP/1.1 only, where each request needs one for itself.
+///   to 32 if the server turns out to speak HTTP/1.1 only, where each request needs one for itself. Each open
+///   stream allows one more, as it may hold a connection that takes no other request: after GOAWAY, for one.
 /// - Redirects are not followed, and no cookie, `.netrc` or cache is kept. Without a configured proxy libcurl
 ///   itself reads `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY`; loopback addresses are always reached directly.
 /// - A request whose kept-alive connection turns out dead before any response byte is sent again by libcurl

@@ -75,7 +75,8 @@ package struct TransportConfiguration: Sendable, Hashable {
     package var userAgent: String
     /// The longest that name look-up, TCP and TLS may take together.
     package var connectTimeout: Duration
-    /// How many connections may be open to the server; one carries up to 100 HTTP/2 streams.
+    /// How many connections may be open to the server, besides one for each open stream (`HTTPTransport.open`);
+    /// one carries up to 100 HTTP/2 streams.
     package var maximumConnections: Int
 
     package init(

@@ -56,6 +56,33 @@ struct CurlFailureTests {
         }
     }
 
+    @Test("The time limit covers the wait for a connection, too")
+    func noConnection() async throws {
+        let (count, isFull) = (Locked(0), Latch())
+        let script: ScriptedServer.Script = { connection in
+            while let request = connection.readRequest(), request.target == "/" {
+                connection.respond(body: "ok")
+            }
+            let number = count.withLock { count in
+                count += 1
+                return count
+            }
+            if number == 32 { isFull.open() }
+            connection.waitForClose()
+        }
+        try await withTransport(script) { transport, server in
+            // Before the first answer libcurl does not know that each request needs a connection for itself.
+            _ = try await transport.send(.get())
+            await withTaskGroup(of: TransportError?.self) { group in
+                for _ in 0..<32 { group.addTask { await transport.failure(.get("/silent")) } }
+                await isFull.wait()
+                #expect(await transport.failure(.get("/more", timeout: .seconds(1)))?.kind == .connectFailed)
+                #expect(!server.requests.contains { $0.target == "/more" })
+                group.cancelAll()
+            }
+        }
+    }
+
     @Test("The time limit covers the body, too")
     func slowBody() async throws {
         let script: ScriptedServer.Script = { connection in

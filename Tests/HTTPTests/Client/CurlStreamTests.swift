@@ -203,6 +203,26 @@ struct CurlStreamTests {
         }
     }
 
+    @Test("Streams never take the connections that requests need")
+    func manyStreams() async throws {
+        let script: ScriptedServer.Script = { connection in
+            while let request = connection.readRequest() {
+                guard request.target == "/stream" else {
+                    connection.respond(body: "whole")
+                    continue
+                }
+                connection.send(Self.head)
+                connection.waitForClose()
+            }
+        }
+        try await withTransport(script) { transport, _ in
+            var bodies: [any HTTPBody] = []
+            for _ in 0..<40 { bodies.append(try await transport.open(.get("/stream")).1) }
+            #expect(try await transport.send(.get()).text == "whole")
+            withExtendedLifetime(bodies) {}
+        }
+    }
+
     @Test("Many streams and requests go on side by side")
     func sideBySide() async throws {
         let go = Latch()
