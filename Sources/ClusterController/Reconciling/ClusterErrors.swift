@@ -14,8 +14,12 @@ extension ReconcileError {
     }
 
     /// A Machine could not be created, put right or deleted.
-    package static func machineCreation(_ message: String, retryAfter: Duration? = nil) -> ReconcileError {
-        ReconcileError(errorType: "MachineCreationError", message: message, retryAfter: retryAfter)
+    package static func machineCreation(
+        _ message: String, disposition: Disposition = .retry, retryAfter: Duration? = nil
+    ) -> ReconcileError {
+        ReconcileError(
+            errorType: "MachineCreationError", message: message, disposition: disposition,
+            retryAfter: retryAfter)
     }
 
     /// A manifest could not be written or removed.
@@ -34,7 +38,7 @@ extension ReconcileError {
     package static func api(_ error: APIError, _ activity: String) -> ReconcileError {
         ReconcileError(
             errorType: "APIError", message: "\(activity): \(error.explanation)",
-            disposition: error.isNobodysFault ? .conflict : .retry, retryAfter: error.status?.retryAfter)
+            disposition: error.disposition, retryAfter: error.status?.retryAfter)
     }
 
     /// Another object, or another state of it, was there than the one that was looked at.
@@ -48,6 +52,11 @@ extension APIError {
     ///
     /// An apply with the UID of a Machine that was replaced meanwhile is a change of an immutable field for the server.
     var isNobodysFault: Bool { isConflict || isCancelled || self == .fenced || isInvalid(at: "metadata.uid") }
+
+    /// Who is to blame, which decides how soon another try is worth it.
+    var disposition: ReconcileError.Disposition {
+        isNobodysFault ? .conflict : concernsEveryRequest ? .unavailable : .retry
+    }
 
     /// Whether the next request would fare no better, whatever it is about.
     var concernsEveryRequest: Bool {

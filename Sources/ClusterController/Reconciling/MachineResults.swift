@@ -40,6 +40,7 @@ struct MachineResults: Sendable {
             let others = grave.count == 1 ? "" : " (and \(grave.count - 1) more)"
             return .machineCreation(
                 "Machine \(first.key): \(first.error.explanation)\(others)",
+                disposition: grave.allSatisfy(\.error.concernsEveryRequest) ? .unavailable : .retry,
                 retryAfter: grave.compactMap { $0.error.status?.retryAfter }.max())
         }
         if !plan.obstacles.isEmpty {

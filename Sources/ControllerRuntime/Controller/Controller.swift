@@ -123,7 +123,7 @@ package final class Controller: Sendable {
         let failed = failures.withLock { $0[key, default: 0] }
         let effect = policy.effect(of: outcome, failures: failed, random: random())
         log(outcome, effect, key, duration, id)
-        apply(effect, to: key, failures: failed)
+        apply(effect, to: key)
     }
 
     private func reconcile(_ key: ObjectKey, since started: Instant) async -> ReconcileOutcome {
@@ -139,14 +139,14 @@ package final class Controller: Sendable {
         return Task.isCancelled ? .cancelled : outcome ?? .timedOut
     }
 
-    private func apply(_ effect: ReconcilePolicy.Effect, to key: ObjectKey, failures failed: Int) {
+    private func apply(_ effect: ReconcilePolicy.Effect, to key: ObjectKey) {
         failures.withLock { counts in
-            if case .retry = effect { counts[key] = failed + 1 } else { counts[key] = nil }
+            if case .retry(_, let failed) = effect { counts[key] = failed } else { counts[key] = nil }
         }
         switch effect {
         case .forget: break
         case .requeue(let delay): queue.add(key, after: delay)
-        case .retry(let delay): queue.retry(key, after: delay)
+        case .retry(let delay, _): queue.retry(key, after: delay)
         }
     }
 
@@ -159,7 +159,9 @@ package final class Controller: Sendable {
                 "namespace": .string(key.namespace), "name": .string(key.name), "reconcileID": .string(id),
                 "duration": .duration(duration),
             ]
-            if case .retry(let delay) = effect { fields = fields.merging(["retryAfter": .duration(delay)]) }
+            if case .retry(let delay, _) = effect {
+                fields = fields.merging(["retryAfter": .duration(delay)])
+            }
             guard case .failure(let error) = outcome else { return fields }
             return fields.merging(["errorType": .string(error.errorType), "error": .string(error.message)])
         }

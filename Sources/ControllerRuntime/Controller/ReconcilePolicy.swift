@@ -19,9 +19,15 @@ struct ReconcilePolicy: Sendable {
         case forget
         /// Another run after this long; the count of failures starts anew.
         case requeue(after: Duration)
-        /// Another run after this long; the failure counts.
-        case retry(after: Duration)
+        /// Another run after this long; that many failures in a row are behind it.
+        case retry(after: Duration, failures: Int)
     }
+
+    /// How many failures that pass by themselves count at most: 16 s with the usual back-off.
+    ///
+    /// No event tells that the server answers again, or that a conflict is over that a change of status alone has
+    /// caused. What has to be done then must not wait for a time that only failures of the object's own deserve.
+    private static let passingLimit = 5
 
     var backoff = Backoff.reconcile
     /// The share by which chance moves a requested requeue, so that objects made together drift apart.
@@ -35,12 +41,20 @@ struct ReconcilePolicy: Sendable {
         case .success(.requeue(let delay)):
             return .requeue(after: delay.jittered(by: requeueJitter, random: random))
         case .timedOut:
-            return .retry(after: backoff.delay(failures: failures + 1, random: random))
+            return retry(failures + 1, random)
         case .failure(let error):
-            guard error.disposition != .terminal else { return .forget }
-            let delay = backoff.delay(failures: failures + 1, random: random)
-            return .retry(after: max(delay, error.retryAfter ?? .zero))
+            switch error.disposition {
+            case .terminal: return .forget
+            case .retry: return retry(failures + 1, random, atLeast: error.retryAfter)
+            case .conflict, .unavailable:
+                return retry(min(failures + 1, Self.passingLimit), random, atLeast: error.retryAfter)
+            }
         }
+    }
+
+    private func retry(_ failures: Int, _ random: Double, atLeast: Duration? = nil) -> Effect {
+        let delay = backoff.delay(failures: failures, random: random)
+        return .retry(after: max(delay, atLeast ?? .zero), failures: failures)
     }
 }
 

@@ -27,8 +27,10 @@ package struct ReconcileError: Error, Sendable, Hashable {
     package enum Disposition: Sendable, Hashable {
         /// Try again with exponential back-off.
         case retry
-        /// Try again with back-off, but somebody else merely was faster: not an error to report.
+        /// Try again with a back-off that stays short, for somebody else merely was faster: not an error to report.
         case conflict
+        /// Try again with a back-off that stays short: the API server is at fault, and will be back, not the object.
+        case unavailable
         /// Another try cannot help until the object changes.
         case terminal
     }

@@ -57,6 +57,7 @@ struct ReconcileFailureTests {
         }
         let error = await bench.reconcile()
         #expect(error?.errorType == "MachineCreationError")
+        #expect(error?.disposition == .unavailable)
         let tries = bench.api.takeRequests().filter { $0.contains("workers") }
         #expect((1...15).contains(tries.count))
     }
@@ -69,7 +70,7 @@ struct ReconcileFailureTests {
             try bench.apply(Fixture.simpleSpec)
             let error = await bench.reconcile()
             #expect(error?.errorType == "APIError")
-            #expect(error?.disposition == .retry)
+            #expect(error?.disposition == .unavailable)
             #expect(error?.message.hasSuffix("boom") == true)
         }
     }
