@@ -46,6 +46,7 @@ time in "at_ms", with "held": number for a held request and "status" where the s
 import argparse
 import asyncio
 import json
+import os
 import ssl
 import sys
 import time
@@ -150,6 +151,8 @@ async def run(options):
     ports = [server.sockets[0].getsockname()[1] for server in servers]
     proxy.report(port=ports[0], relay_port=ports[1])
     await proxy.obey()
+    # The kernel ends the connections; the event loop would complain of each that is just being opened or closed.
+    os._exit(0)
 
 
 def main():

@@ -70,8 +70,10 @@ final class CurlEngine: @unchecked Sendable {  // All but `inbox` belongs to the
         limitConnections()
     }
 
+    /// Allows one connection more for each open stream.
+    ///
     /// A stream may hold a connection for as long as it lasts that takes no other request: one over HTTP/1.1, or
-    /// one that the server has asked to leave (GOAWAY). Such a connection does not count.
+    /// one that the server has asked to leave (GOAWAY).
     private func limitConnections() {
         let count = connectionLimit + streams.count
         ccurl_multi_set_long(multi, CURLMOPT_MAX_HOST_CONNECTIONS, count)
