@@ -62,7 +62,8 @@ extension APIError {
     var concernsEveryRequest: Bool {
         switch self {
         case .transport, .credentials, .fenced: true
-        case .status(let status): status.code == 401 || status.code == 429 || status.code >= 500
+        case .status(let status):
+            isUnserved || status.code == 401 || status.code == 429 || status.code >= 500
         case .undecodable, .invalidRequest: false
         }
     }

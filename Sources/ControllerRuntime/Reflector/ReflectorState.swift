@@ -150,7 +150,7 @@ struct ReflectorState: Sendable {
             brokenLists += 1
             return list(from: "")
         }
-        guard error.isNotFound else {
+        guard error.isNotFound || error.isUnserved else {
             absentSince = nil
             return fail(error, now, random)
         }
@@ -212,7 +212,7 @@ struct ReflectorState: Sendable {
 
     private mutating func openFailed(_ error: APIError, _ now: Instant, _ random: Double) -> Action {
         if error.isExpired { return relistSoon(.expired, now, random) }
-        if error.isNotFound { return relistLater(.error, after: error, now, random) }
+        if error.isNotFound || error.isUnserved { return relistLater(.error, after: error, now, random) }
         if let status = error.status, status.code != 401, status.code != 403 {
             return refused(status, now, random)
         }

@@ -55,7 +55,7 @@ extension KubernetesClient {
         let response: HTTPResponse
         do {
             response = try await send(.document(try APIPath.groupVersion(definition)))
-        } catch  where error.isNotFound {
+        } catch  where error.isNotFound || error.isUnserved {
             return false
         }
         let resources = try document(response)["resources"]?.array ?? []

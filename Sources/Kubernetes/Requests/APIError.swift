@@ -23,8 +23,11 @@ extension APIError {
         if case .status(let status) = self { status } else { nil }
     }
 
-    /// There is no such object, or no such kind.
-    package var isNotFound: Bool { has(reason: "NotFound", code: 404) }
+    /// The API says that there is no such object.
+    package var isNotFound: Bool { status?.reason == "NotFound" }
+    /// Nobody serves the path, which says nothing about the object: an unknown kind, or a server that has only just
+    /// started and has not read the CRDs yet.
+    package var isUnserved: Bool { status?.reason == APIStatus.unservedReason }
     /// There is an object of that name.
     package var isAlreadyExists: Bool { status?.reason == "AlreadyExists" }
     /// The object has changed since, or another manager owns the field.

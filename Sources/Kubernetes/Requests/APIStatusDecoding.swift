@@ -44,13 +44,16 @@ extension APIStatus {
         do { return try JSONValue(json: body) } catch { return nil }
     }
 
+    /// The reason of a 404 without one: the API says `NotFound` of objects, so this came from something before it.
+    static let unservedReason = "PathNotFound"
+
     /// The reason that goes with a code where the server gave none.
     package static func reason(forCode code: Int, method: HTTPMethod) -> String {
         switch code {
         case 400: "BadRequest"
         case 401: "Unauthorized"
         case 403: "Forbidden"
-        case 404: "NotFound"
+        case 404: unservedReason
         case 405: "MethodNotAllowed"
         case 406: "NotAcceptable"
         case 409: method == .post ? "AlreadyExists" : "Conflict"

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import ControllerRuntime
+import HTTP
 import Kubernetes
 import Platform
 import StructuredData
@@ -40,6 +41,23 @@ struct ReconcileDeletionTests {
         #expect(await bench.reconcile() == nil)
         #expect(bench.api.takeRequests().isEmpty)
         #expect(await bench.takeEvents().isEmpty)
+    }
+
+    @Test("A server that does not serve our kinds yet has not deleted anything")
+    func starting() async throws {
+        let unserved = ScriptedTransport.Answer.response(
+            HTTPResponse(head: HTTPResponseHead(status: 404), body: Array("404 page not found\n".utf8)))
+        for request in ["delete machines/default/simple-cp-0", "patch \(ReconcilerBench.path)"] {
+            let bench = try ReconcilerBench()
+            try await deleting(bench)
+            bench.api.fail(request, unserved)
+            #expect(await bench.reconcile()?.disposition == .unavailable)
+            #expect(bench.api.object(ReconcilerBench.path) != nil)
+            bench.api.fail(request, nil)
+            #expect(await bench.reconcile() == nil)
+            #expect(bench.machineNames.isEmpty)
+            #expect(bench.api.object(ReconcilerBench.path) == nil)
+        }
     }
 
     @Test("Manifests and finalizer stay until providers have let go of the last Machine")

@@ -80,7 +80,7 @@ struct ReflectorTests {
         let gadgets = RunningReflector<Gadget>(bench, timing: timing)
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { await gadgets.reflector.run() }
-            try await gadgets.log.lines.first { $0.contains("404 NotFound") }
+            try await gadgets.log.lines.first { $0.contains("404 PathNotFound") }
             #expect(!gadgets.reflector.hasSynced)
             for name in ["first", "second"] {
                 try await bench.controlPlane.install(TestResources.gadgets)

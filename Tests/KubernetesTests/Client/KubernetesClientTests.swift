@@ -197,12 +197,25 @@ struct KubernetesClientTests {
         #expect(problem.contains("/version") && problem.contains(place), "\(problem)")
     }
 
+    /// What a server says that has only just started, or does not have the kind.
+    private static let unserved = ScriptedTransport.Answer.response(
+        HTTPResponse(head: HTTPResponseHead(status: 404), body: Array("404 page not found\n".utf8)))
+
+    @Test("what a server does not serve yet does not count as deleted")
+    func deleteUnserved() async {
+        let fixture = ClientFixture(ScriptedTransport(Self.unserved))
+        let error = await apiError { () async throws(APIError) in
+            try await fixture.client.delete(Gadget.self, .a)
+        }
+        #expect(error?.isUnserved == true)
+    }
+
     @Test("knows whether the API has a kind")
     func exists() async throws {
         let resources: JSONValue = ["kind": "APIResourceList", "resources": [["name": "gadgets"]]]
         let fixture = ClientFixture(
             ScriptedTransport(
-                .failure(404, reason: "NotFound"), .json(["resources": []]), .json(resources),
+                Self.unserved, .json(["resources": []]), .json(resources),
                 .failure(403, reason: "Forbidden")))
         #expect(try await !fixture.client.exists(Gadget.definition))
         #expect(try await !fixture.client.exists(Gadget.definition))

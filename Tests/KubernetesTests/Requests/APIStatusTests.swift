@@ -51,7 +51,7 @@ struct APIStatusTests {
             (502, "<html>Bad Gateway</html>", "InternalError"), (500, "", "InternalError"),
             (429, "Too many requests, please try again later.\n", "TooManyRequests"),
             (401, "", "Unauthorized"),
-            (403, "{}", "Forbidden"), (404, "404 page not found", "NotFound"),
+            (403, "{}", "Forbidden"), (404, "404 page not found", "PathNotFound"),
             (405, "[]", "MethodNotAllowed"),
             (406, "", "NotAcceptable"), (410, "", "Gone"), (413, "", "RequestEntityTooLarge"),
             (415, "{\"kind\":\"Other\"}", "UnsupportedMediaType"), (422, "", "Invalid"),
@@ -91,7 +91,9 @@ struct APIStatusTests {
         func error(_ code: Int, _ reason: String = "") -> APIError {
             .status(APIStatus(code: code, reason: reason, message: ""))
         }
-        #expect(error(404).isNotFound && error(0, "NotFound").isNotFound)
+        #expect(error(404, "NotFound").isNotFound && error(0, "NotFound").isNotFound)
+        #expect(!error(404, "PathNotFound").isNotFound && error(404, "PathNotFound").isUnserved)
+        #expect(!error(404, "NotFound").isUnserved)
         #expect(error(409, "AlreadyExists").isAlreadyExists && !error(409, "Conflict").isAlreadyExists)
         #expect(error(409, "Conflict").isConflict && !error(409, "AlreadyExists").isConflict)
         #expect(error(410).isExpired && error(0, "Expired").isExpired && error(0, "Gone").isExpired)

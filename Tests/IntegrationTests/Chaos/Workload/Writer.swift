@@ -250,7 +250,8 @@ struct Writer: Sendable {
                 try Task.checkCancellation()
                 switch error {
                 case .transport, .undecodable: break
-                case .status(let status) where status.code == 429 || status.code >= 500: break
+                case .status(let status) where status.code == 429 || status.code >= 500 || error.isUnserved:
+                    break
                 default: return .failure(error)
                 }
             }
