@@ -37,9 +37,14 @@ write_lines() { (($# == 1)) || printf '%s\n' "${@:2}"; } >"$1"
 
 # Prints the pid of process $1 if it runs. A pid that now belongs to another program is nobody's.
 pid_of() {
-    local pid
+    local pid tries=100
     [[ -s $STATE/$1.pid ]] && pid=$(<"$STATE/$1.pid") || return 1
-    grep -qsaF "$STATE/" "/proc/$pid/cmdline" && printf '%s\n' "$pid"
+    until grep -qsaF "$STATE/" "/proc/$pid/cmdline"; do
+        # It has no command line for a moment while one program becomes another.
+        [[ -z $(tr -d '\0' 2>/dev/null <"/proc/$pid/cmdline") ]] && ! ended "$pid" && ((tries-- > 0)) || return 1
+        sleep 0.01
+    done
+    printf '%s\n' "$pid"
 }
 
 runs() { pid_of "$1" >/dev/null; }
