@@ -183,7 +183,11 @@ final class ChaosRun: Sendable {
             fleet.signal(slot, SIGSTOP)
             try await clock.sleep(for: .milliseconds(milliseconds))
             fleet.signal(slot, SIGCONT)
-        case .killServer: try await scenario.controlPlane.restartAPIServer(kill: true)
+        case .killServer:
+            try await scenario.controlPlane.restartAPIServer(kill: true)
+            // While a kind is not served, the garbage collector forgets it, and never learns which owners went
+            // meanwhile: their Machines would stay for ever, in the way of a cluster of the same name.
+            try await scenario.controlPlane.restartControllerManager()
         case .pauseServer(let milliseconds):
             try await scenario.controlPlane.signal("apiserver", SIGSTOP)
             try await clock.sleep(for: .milliseconds(milliseconds))
