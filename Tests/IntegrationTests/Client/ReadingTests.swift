@@ -28,7 +28,7 @@ struct ReadingTests {
         }
         #expect(conflict?.isConflict == true)
         let unknown = await apiError { _ = try await client.list(Gizmo.self, bench.selection()) }
-        #expect(unknown?.isNotFound == true)
+        #expect(unknown?.isUnserved == true)
         let tooLarge = await apiError {
             try await bench.create("large", spec: ["text": .string(String(repeating: "x", count: 2 << 20))])
         }
