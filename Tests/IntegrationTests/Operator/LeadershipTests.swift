@@ -87,7 +87,7 @@ struct LeadershipTests {
         let writes = try await pair.writes()
         let (last, first) = (writes[0].last?.time ?? "", writes[1].first?.time ?? "")
         try #require(!last.isEmpty && last < first)
-        let machines = writes.flatMap(\.self).filter { $0.resource == "machines" }
+        let machines = writes.flatMap(\.self).filter { $0.resource == "machines" && $0.isCreation }
         #expect(machines.map(\.name).sorted() == ["after-cp-0", "before-cp-0", "before-w-0", "before-w-1"])
     }
 
