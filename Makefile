@@ -7,6 +7,8 @@ SHELL := /bin/bash -euo pipefail
 SWIFT_FLAGS := --explicit-target-dependency-import-check error
 # Those with locks and threads; they are run again under the thread sanitizer.
 CONCURRENT_TESTS := ^(HTTPTests|KubernetesTests|ControllerRuntimeTests|ObservabilityTests)\.
+# Those that need a control plane, or tools besides the compiler.
+NOT_UNIT_TESTS := ^(Integration|Packaging)Tests\.
 TSAN_FLAGS := --sanitize=thread --scratch-path .build/tsan
 # The other linker has 200 warnings about symbols of the sanitizer.
 ASAN_FLAGS := --sanitize=address --scratch-path .build/asan -Xswiftc -use-ld=lld
@@ -86,11 +88,11 @@ test: test-deps ## Run every test, the integration tests on a real control plane
 
 .PHONY: unit
 unit: build-deps ## Run the tests that need no control plane
-	hack/test.sh $(SWIFT_FLAGS) --skip '^IntegrationTests\.'
+	hack/test.sh $(SWIFT_FLAGS) --skip '$(NOT_UNIT_TESTS)'
 
 .PHONY: integration
 integration: test-deps ## Run the tests on a real control plane
-	hack/test.sh $(SWIFT_FLAGS) --filter '^IntegrationTests\.'
+	hack/test.sh $(SWIFT_FLAGS) --filter '$(NOT_UNIT_TESTS)'
 
 .PHONY: check-crds
 check-crds: control-plane ## Check on a real API server what the CRDs refuse
@@ -104,7 +106,7 @@ tsan: build-deps ## Run the concurrent tests under the thread sanitizer
 
 .PHONY: asan
 asan: build-deps ## Run the unit tests under the address sanitizer, which finds leaks too
-	hack/test.sh $(ASAN_FLAGS) --skip '^IntegrationTests\.'
+	hack/test.sh $(ASAN_FLAGS) --skip '$(NOT_UNIT_TESTS)'
 
 .PHONY: sanitize
 sanitize: test-deps ## Run every test under either sanitizer, with the program built alike

@@ -108,6 +108,14 @@ let package = Package(
                 "StructuredData", "Observability", "Platform", "TalosOperator",
             ],
             swiftSettings: strict),
+        // What is installed: chart and kustomize trees rendered by the real tools, beside the constants of the code.
+        .testTarget(
+            name: "PackagingTests",
+            dependencies: [
+                "TestSupport", "ClusterController", "ControllerRuntime", "Kubernetes", "HTTP",
+                "StructuredData", "Observability", "Platform", "TalosOperator",
+            ],
+            swiftSettings: strict),
         // Every parser of what others wrote, with inputs made to break it.
         fuzzing,
     ]
