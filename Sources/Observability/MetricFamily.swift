@@ -87,3 +87,26 @@ extension MetricFamily: AnyMetricFamily {
             .map { MetricSample(labels: $0.key, reading: $0.value.reading) }
     }
 }
+
+/// A family of gauges that nobody keeps: its series are read at each scrape and forgotten.
+struct ReadGauge: AnyMetricFamily {
+    let definition: MetricDefinition
+    let read: @Sendable () -> [GaugeReading]
+
+    var samples: [MetricSample] {
+        read().sorted { $0.labels.lexicographicallyPrecedes($1.labels) }
+            .map { MetricSample(labels: $0.labels, reading: .number($0.value)) }
+    }
+}
+
+/// A series of a gauge that is read and not kept.
+package struct GaugeReading: Sendable, Hashable {
+    /// The label values, in declared order.
+    package var labels: [String]
+    package var value: Double
+
+    package init(labels: [String], value: Double) {
+        self.labels = labels
+        self.value = value
+    }
+}

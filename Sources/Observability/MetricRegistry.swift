@@ -28,6 +28,21 @@ package final class MetricRegistry: Sendable {
         register(definition, as: .histogram)
     }
 
+    /// Declares gauges whose series `read` returns at each rendering: for many that something else knows already.
+    ///
+    /// Nothing is kept between renderings. `read` runs on the thread that renders and must neither wait nor render; no
+    /// two of its series may have the same labels.
+    package func gauge(_ definition: MetricDefinition, reading read: @escaping @Sendable () -> [GaugeReading])
+    {
+        state.withLock { state in
+            let problems = Self.problems(of: definition, as: .gauge, beside: state.families)
+            if problems.isEmpty {
+                state.families[definition.name] = ReadGauge(definition: definition, read: read)
+            }
+            state.problems += problems
+        }
+    }
+
     /// Runs `body` before each rendering: the place to set gauges that are read and not counted.
     ///
     /// It runs on the thread that renders and must neither wait nor render.
@@ -64,16 +79,25 @@ package final class MetricRegistry: Sendable {
         state.withLock { state in
             let known = state.families[definition.name]
             if known?.definition == definition, let family = known as? MetricFamily<Series> { return family }
-            var problems = definition.problems
-            if known != nil { problems.append("\(definition.name): declared twice, differently") }
-            if definition.kind != kind {
-                problems.append(
-                    "\(definition.name): is a \(definition.kind.rawValue), not a \(kind.rawValue)")
-            }
+            let problems = Self.problems(of: definition, as: kind, beside: state.families)
             let family = MetricFamily<Series>(definition)
             if problems.isEmpty { state.families[definition.name] = family }
             state.problems += problems
             return family
         }
+    }
+
+    private static func problems(
+        of definition: MetricDefinition, as kind: MetricDefinition.Kind,
+        beside families: [String: any AnyMetricFamily]
+    ) -> [String] {
+        var problems = definition.problems
+        if families[definition.name] != nil {
+            problems.append("\(definition.name): declared twice, differently")
+        }
+        if definition.kind != kind {
+            problems.append("\(definition.name): is a \(definition.kind.rawValue), not a \(kind.rawValue)")
+        }
+        return problems
     }
 }

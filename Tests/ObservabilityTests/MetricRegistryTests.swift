@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import Platform
 import Testing
 
 @testable import Observability
@@ -187,6 +188,23 @@ struct MetricRegistryTests {
         registry.onCollect { gauge.labels().add(1) }
         #expect(render(registry).hasSuffix("\ndepth 1\n"))
         #expect(render(registry).hasSuffix("\ndepth 2\n"))
+    }
+
+    @Test("reads gauges that are not kept at each rendering, and sorts them")
+    func readGauges() {
+        let registry = MetricRegistry()
+        let names = Locked(["b", "a"])
+        registry.gauge(.gauge("g", help: "", labels: ["name"])) {
+            names.withLock { $0 }.map { GaugeReading(labels: [$0], value: 2) }
+        }
+        #expect(render(registry).hasSuffix("g{name=\"a\"} 2\ng{name=\"b\"} 2\n"))
+        names.withLock { $0 = [] }
+        #expect(!render(registry).contains("g{"))
+        #expect(registry.definitions.map(\.name) == ["g"])
+        registry.gauge(.counter("c_total", help: "")) { [] }
+        registry.gauge(.gauge("g", help: "")) { [] }
+        #expect(registry.problems.count == 2)
+        #expect(registry.definitions.map(\.name) == ["g"])
     }
 
     @Test("leaves out what is declared wrongly and says so, and counting into it harms nobody")

@@ -4,7 +4,7 @@ import Kubernetes
 package import Observability
 import Platform
 
-/// The specification's metrics, as a table.
+/// The metrics of clusters, as a table: the specification's, and one more.
 package enum ClusterMetricTable {
     static let clusters = MetricDefinition.gauge(
         "talos_operator_clusters_total", help: "Clusters, by phase.", labels: ["phase"])
@@ -21,10 +21,18 @@ package enum ClusterMetricTable {
         "talos_operator_file_operations_total", help: "Manifests written and removed.",
         labels: ["operation", "status"])
 
-    /// All of them, in the order of the specification.
-    package static let definitions = [
+    /// Not `namespace` and `cluster`: Prometheus itself puts labels of these names on what it scrapes.
+    static let clusterPhase = MetricDefinition.gauge(
+        "talos_operator_cluster_phase",
+        help: "1 for the phase that a cluster is in; told by the leader alone.",
+        labels: ["cluster_namespace", "cluster_name", "phase"])
+
+    /// Those of the specification, in its order.
+    package static let specified = [
         clusters, machinesGenerated, reconcileDuration, reconcileErrors, fileOperations,
     ]
+    /// All of them.
+    package static let definitions = specified + [clusterPhase]
 }
 
 /// Counts what happens to clusters.
@@ -42,7 +50,12 @@ package struct ClusterMetrics: Sendable {
     private let fileOperations: Counter
 
     /// Declares the metrics, at zero, in `registry`; what counts clusters is read from `clusters` at every scrape.
-    package init(_ registry: MetricRegistry, clusters: Store<KubernetesCluster>) {
+    ///
+    /// What is told of each cluster is told only while `isLeading`, so that replicas neither multiply nor contradict it.
+    package init(
+        _ registry: MetricRegistry, clusters: Store<KubernetesCluster>,
+        isLeading: @escaping @Sendable () -> Bool = { true }
+    ) {
         machinesGenerated = registry.counter(ClusterMetricTable.machinesGenerated)
         reconcileDuration = registry.histogram(ClusterMetricTable.reconcileDuration).labels(
             Self.controllerName)
@@ -62,6 +75,13 @@ package struct ClusterMetrics: Sendable {
                 for role in MachineRole.allCases { _ = machinesGenerated.labels(name, role.rawValue) }
             }
             machinesGenerated.remove { labels in !labels.prefix(1).allSatisfy(names.contains) }
+        }
+        registry.gauge(ClusterMetricTable.clusterPhase) {
+            guard isLeading() else { return [] }
+            return clusters.list().map { cluster in
+                let labels = [cluster.key.namespace, cluster.key.name, cluster.currentPhase.rawValue]
+                return GaugeReading(labels: labels, value: 1)
+            }
         }
     }
 
@@ -92,13 +112,17 @@ package struct ClusterMetrics: Sendable {
         })
     }
 
-    /// Every phase has a series; a cluster without a status is pending.
+    /// Every phase has a series.
     private static func count(_ clusters: [KubernetesCluster], _ phases: Gauge) {
         var counts: [ClusterPhase: Int] = [:]
-        for cluster in clusters {
-            let phase = cluster.metadata.isBeingDeleted ? .deleting : cluster.status.phase ?? .pending
-            counts[phase, default: 0] += 1
-        }
+        for cluster in clusters { counts[cluster.currentPhase, default: 0] += 1 }
         for phase in ClusterPhase.allCases { phases.labels(phase.rawValue).set(Double(counts[phase] ?? 0)) }
+    }
+}
+
+extension KubernetesCluster {
+    /// The phase that counts: one without a status is pending, and one that is to go is deleted whatever its status says.
+    fileprivate var currentPhase: ClusterPhase {
+        metadata.isBeingDeleted ? .deleting : status.phase ?? .pending
     }
 }

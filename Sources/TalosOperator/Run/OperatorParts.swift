@@ -38,6 +38,7 @@ struct OperatorParts {
         self.logger = logger
         runtimeMetrics = RuntimeMetrics(registry, clock: clock)
         ProcessMetrics.register(in: registry)
+        BuildMetrics.register(in: registry)
         checks = HealthChecks(logger: logger)
         reachability = APIReachability(clock: clock)
 
@@ -59,7 +60,8 @@ struct OperatorParts {
         recorder = EventRecorder(
             client: client, source: EventSource(component: APINames.fieldManager, instance: HostName.current),
             clock: clock, random: random, logger: logger, dropped: runtimeMetrics.eventsDropped)
-        clusterMetrics = ClusterMetrics(registry, clusters: clusters.store)
+        let fence = fence
+        clusterMetrics = ClusterMetrics(registry, clusters: clusters.store) { fence?.allowsWrites ?? true }
         queue = WorkQueue(
             clock: clock, observer: runtimeMetrics.workQueueObserver(name: ClusterMetrics.controllerName))
         let (path, observer) = (settings.resultsPath, clusterMetrics.manifestObserver)

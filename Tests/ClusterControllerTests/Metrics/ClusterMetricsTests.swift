@@ -2,6 +2,7 @@
 import ControllerRuntime
 import Kubernetes
 import Observability
+import Platform
 import StructuredData
 import Testing
 
@@ -11,7 +12,7 @@ import Testing
 struct ClusterMetricsTests {
     @Test("Names, types and labels are those of the specification")
     func table() {
-        let rows = ClusterMetricTable.definitions.map {
+        let rows = ClusterMetricTable.specified.map {
             "\($0.name) \($0.kind.rawValue) \($0.labels.joined(separator: ","))"
         }
         #expect(
@@ -64,6 +65,40 @@ struct ClusterMetricsTests {
         #expect(bench.metric(#"talos_operator_machines_generated{cluster="simple",role="worker"}"#) == nil)
     }
 
+    @Test("Each cluster tells its one phase, a deleted one nothing")
+    func phases() async throws {
+        let bench = try ReconcilerBench()
+        try bench.apply(Fixture.simpleSpec)
+        try bench.apply(["controlPlane": ["replicas": 2]], name: "broken", namespace: "other")
+        #expect(bench.phases == ["default/simple Pending", "other/broken Pending"])
+        try await bench.settle()
+        await bench.reconcile(ObjectKey(namespace: "other", name: "broken"))
+        try bench.refresh()
+        #expect(bench.phases == ["default/simple Provisioning", "other/broken Failed"])
+        bench.api.remove(ReconcilerBench.path)
+        try bench.refresh()
+        #expect(bench.phases == ["other/broken Failed"])
+    }
+
+    @Test("Who does not lead tells nothing of single clusters")
+    func standby() throws {
+        let (registry, isLeading) = (MetricRegistry(), Locked(false))
+        let (store, writers) = Store<KubernetesCluster>.make()
+        let cluster = KubernetesCluster(
+            metadata: ObjectMeta(name: "a", namespace: "b"), spec: .null, status: ClusterStatus())
+        try #require(writers.first).replace(with: [cluster], version: "1")
+        _ = ClusterMetrics(registry, clusters: store) { isLeading.withLock { $0 } }
+        let series =
+            #"talos_operator_cluster_phase{cluster_namespace="b",cluster_name="a",phase="Pending"} 1"#
+        for leads in [false, true, false] {
+            isLeading.withLock { $0 = leads }
+            let lines = String(decoding: registry.render(), as: UTF8.self).split(separator: "\n")
+            #expect(lines.contains { $0 == series } == leads)
+            #expect(lines.contains { $0.hasPrefix("talos_operator_cluster_phase{") } == leads)
+            #expect(lines.contains(#"talos_operator_clusters_total{phase="Pending"} 1"#))
+        }
+    }
+
     @Test("Of two clusters with one name the series stays until both are gone")
     func sameName() async throws {
         let bench = try ReconcilerBench()
@@ -98,5 +133,18 @@ struct ClusterMetricsTests {
         #expect(counted.count == (type == nil ? 0 : 1))
         #expect(counted.allSatisfy { $0.contains(#"error_type="\#(type ?? "")""#) })
         #expect(lines.contains { $0.hasSuffix("_count{controller=\"KubernetesCluster\"} 1") })
+    }
+}
+
+extension ReconcilerBench {
+    /// Namespace, name and phase of each cluster that the page of metrics tells of.
+    fileprivate var phases: [String] {
+        let lines = String(decoding: registry.render(), as: UTF8.self).split(separator: "\n")
+        return lines.filter { $0.hasPrefix("talos_operator_cluster_phase{") && $0.hasSuffix("} 1") }
+            .map { line in
+                let values = line.split(separator: "\"").enumerated().filter { $0.offset % 2 == 1 }.map(
+                    \.element)
+                return "\(values[0])/\(values[1]) \(values[2])"
+            }
     }
 }

@@ -140,7 +140,9 @@ struct OperatorPartsTests {
         let parts = try parts(settings)
         _ = try parts.manager()
         #expect(parts.registry.problems == [])
-        let tables = ClusterMetricTable.definitions + RuntimeMetricTable.all + ProcessMetrics.definitions
+        let tables =
+            ClusterMetricTable.definitions + BuildMetrics.definitions + RuntimeMetricTable.all
+            + ProcessMetrics.definitions
         let expected = tables.map { "# TYPE \($0.name) \($0.kind.rawValue)" }.sorted()
         #expect(page(parts).filter { $0.hasPrefix("# TYPE ") }.map(String.init).sorted() == expected)
     }
@@ -177,6 +179,7 @@ struct OperatorPartsTests {
         controller_runtime_reconcile_total{C,result="success"} 0
         controller_runtime_terminal_reconcile_errors_total{C} 0
         event_recorder_dropped_total 0
+        talos_operator_build_info{version="\(Version.current)"} 1
         talos_operator_clusters_total{phase="Deleting"} 0
         talos_operator_clusters_total{phase="Failed"} 0
         talos_operator_clusters_total{phase="Pending"} 0
