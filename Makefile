@@ -158,6 +158,7 @@ check: lint build-strict unit asan tsan ## Everything CI wants besides `make tes
 lint: check-deps ## Check format, scripts, texts, imports, budgets, documentation
 	swift format lint --strict --parallel --recursive $(SWIFT_SOURCES)
 	hack/check-texts.sh
+	hack/prometheus-rule.py --check
 	hack/check-imports.sh
 	hack/check-version.sh
 	hack/check-docs.py
