@@ -80,7 +80,7 @@ control-plane:
 # What a test wants must not be fetched by the test.
 .PHONY: test-deps
 test-deps: build-deps control-plane check-crds
-	@hack/install-deps.sh prometheus >/dev/null
+	@hack/install-deps.sh prometheus helm >/dev/null
 
 .PHONY: test
 test: test-deps ## Run every test, the integration tests on a real control plane too

@@ -14,6 +14,7 @@ usage: hack/install-deps.sh GROUP...
   check          linters and tools of `make check`
   control-plane  what hack/control-plane.sh needs to build and run a control plane
   prometheus     promtool, unpacked into the cache (no server is installed); prints its path
+  helm           Helm as a library for hack/helm.py, in the cache; prints the path of its Python
   all            all of them
 
 A second run finds everything in place and needs neither root nor network.
@@ -29,6 +30,7 @@ packages_of() {
             echo ca-certificates curl dpkg-dev gcc golang-github-modern-go-reflect2-dev golang-go jq \
                 libc6-dev make openssl python3-h2 python3-venv rsync
             ;;
+        helm) echo python3-venv ;;
         prometheus) ;;
         *) die "unknown group '$1' (see --help)" ;;
     esac
@@ -82,12 +84,36 @@ install_promtool() {
     printf '%s\n' "$tool"
 }
 
+# One package, by its hash. It holds the same library of 85 MB three times: two of them become links.
+install_helm() {
+    local pins=$HACK/helm-requirements.txt version home work
+    version=$(sed -n 's/^helm-python-sdk==\([^ ]*\).*/\1/p' "$pins")
+    home=$CACHE/helm-$version
+    if [[ ! -x $home/bin/python ]]; then
+        mkdir -p "$CACHE"
+        work=$(mktemp -d "$CACHE/helm.XXXXXX")
+        # shellcheck disable=SC2064 # the directory of now
+        trap "rm -rf '$work'" EXIT
+        say "getting helm-python-sdk $version"
+        if ! { python3 -m venv "$work/venv" && "$work/venv/bin/python" -m pip --disable-pip-version-check \
+            install --no-deps --only-binary :all: --require-hashes -r "$pins"; } >"$work/log" 2>&1; then
+            tail -n 5 "$work/log" >&2
+            die "pip cannot install what hack/helm-requirements.txt names"
+        fi
+        (cd "$work"/venv/lib/python3*/site-packages/helm_python/lib &&
+            ln -sf libhelm_c.so.0 libhelm_c.so && ln -sf "libhelm_c.so.$version" libhelm_c.so.0)
+        # Somebody else may have been faster.
+        mv -T "$work/venv" "$home" 2>/dev/null || [[ -x $home/bin/python ]]
+    fi
+    printf '%s\n' "$home/bin/python"
+}
+
 main() {
     local group groups=("$@") list packages=()
     case ${1:-} in
         "") usage >&2 && exit 2 ;;
         -h | --help) usage && exit ;;
-        all) groups=(build check control-plane prometheus) ;;
+        all) groups=(build check control-plane prometheus helm) ;;
     esac
     for group in "${groups[@]}"; do
         list=$(packages_of "$group")
@@ -97,6 +123,7 @@ main() {
     install_packages "${packages[@]}"
     for group in "${groups[@]}"; do
         [[ $group != prometheus ]] || install_promtool
+        [[ $group != helm ]] || install_helm
     done
 }
 
