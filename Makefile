@@ -15,8 +15,12 @@ ASAN_FLAGS := --sanitize=address --scratch-path .build/asan -Xswiftc -use-ld=lld
 RELEASE := swift build $(SWIFT_FLAGS) -c release --static-swift-stdlib -Xlinker -L"$(CURDIR)/.build/static" \
     -Xlinker --no-export-dynamic
 SWIFT_SOURCES := Package.swift Sources Tests
-# The cluster that `install` and `run` talk to is kubectl's current one.
+# The cluster that `install`, `deploy` and `run` talk to is kubectl's current one.
 KUBECTL ?= kubectl
+# The image that is deployed.
+IMG ?= ghcr.io/vitistack/talos-operator:latest
+# With true, `uninstall` and `undeploy` do not mind what is gone already.
+ignore-not-found ?= false
 # The number of clusters of `make bench`, and whether an operator written in Go is measured beside ours.
 N ?= 100
 PEER ?= 1
@@ -187,15 +191,31 @@ control-plane-up: control-plane ## Start a control plane on loopback and print h
 control-plane-down: ## End it and remove all it left
 	hack/control-plane.sh down
 
+# kubectl takes an old server's word for what a CRD may contain, and would refuse ours: thus --validate=false.
+APPLY = $(KUBECTL) apply --validate=false
+MANIFESTS = KUBECTL='$(KUBECTL)' hack/manifests.sh $(IMG)
+
 .PHONY: install
-install: ## Put CRDs and roles into the current cluster
-	$(KUBECTL) apply --validate=false -f config/crd # kubectl takes an old server's word for what a CRD may contain
-	$(KUBECTL) apply -f config/rbac
+install: ## Put the CRDs into the current cluster
+	$(APPLY) -k config/crd
 
 .PHONY: uninstall
-uninstall: ## Take them out again, and with the CRDs every KubernetesCluster and Machine
-	$(KUBECTL) delete --ignore-not-found -f config/crd
-	$(KUBECTL) delete --ignore-not-found -f config/rbac
+uninstall: ## Take them out again, and with them every KubernetesCluster and Machine
+	$(KUBECTL) delete --ignore-not-found=$(ignore-not-found) -k config/crd
+
+.PHONY: deploy
+deploy: ## Put CRDs, roles and the operator into the current cluster, with the image IMG
+	$(MANIFESTS) | $(APPLY) -f -
+
+# Clusters go first: an operator that is there cleans up after them, and their deletion waits for it.
+.PHONY: undeploy
+undeploy: uninstall ## Take all of that out again
+	$(MANIFESTS) | $(KUBECTL) delete --ignore-not-found -f -
+
+.PHONY: build-installer
+build-installer: ## Write all of that to one file, dist/install.yaml
+	mkdir -p dist
+	$(MANIFESTS) >dist/install.yaml
 
 .PHONY: run
 run: build ## Run the operator here, against the current cluster

@@ -1,18 +1,30 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Checks that the program, the change log and the tag of this commit, if it has one, name the same version.
+# Checks that all who name the version name the same: program, change log, kustomize tree, and the tag of this
+# commit, if it has one.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-# The first version between quotes in Version.swift, and the first heading of the change log that has one.
+status=0
+# The version of the program is the first one between quotes.
 program=$(grep -m1 -oP '"\K[0-9]+\.[0-9]+\.[0-9]+[^"]*(?=")' Sources/TalosOperator/Version.swift)
-changes=$(grep -m1 -oP '^## \[\K[0-9]+\.[0-9]+\.[0-9]+[^\]]*' CHANGELOG.md)
-if [[ $program != "$changes" ]]; then
-    echo "Sources/TalosOperator/Version.swift says $program, CHANGELOG.md says $changes"
-    exit 1
-fi
+
+# Says so if file $1 has another version behind the pattern $2.
+check() {
+    local version
+    version=$(grep -m1 -oP "^$2\K[0-9][^\]\"]*" "$1" || true)
+    if [[ $version != "$program" ]]; then
+        echo "Sources/TalosOperator/Version.swift says $program, $1 says ${version:-nothing}"
+        status=1
+    fi
+}
+
+check CHANGELOG.md '## \['
+check config/manager/kustomization.yaml ' +newTag: '
+check config/default/kustomization.yaml ' +app\.kubernetes\.io/version: '
 if tag=$(git describe --exact-match --match 'v[0-9]*' 2>/dev/null) && [[ $tag != "v$program" ]]; then
     echo "this commit is tagged $tag, the program says $program"
-    exit 1
+    status=1
 fi
+((status == 0)) || exit "$status"
 echo "check-version: $program"

@@ -6,7 +6,9 @@ import Testing
 
 @Suite("Configuration files")
 struct ConfigurationFileTests {
-    @Test("Every document in config names what it is", arguments: ["crd", "rbac"])
+    @Test(
+        "Every document in config names what it is",
+        arguments: ["crd", "default", "manager", "network-policy", "rbac", "samples"])
     func documents(folder: String) throws {
         let path = "\(Repository.root)/config/\(folder)"
         let files = try FileSystem.list(path).filter { $0.hasSuffix(".yaml") }
