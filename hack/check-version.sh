@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Checks that all who name the version name the same: program, change log, kustomize tree, and the tag of this
+# Checks that all who name the version name the same: program, change log, kustomize tree, Helm chart, and the tag of this
 # commit, if it has one.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -20,6 +20,8 @@ check() {
 }
 
 check CHANGELOG.md '## \['
+check charts/talos-operator/Chart.yaml 'version: '
+check charts/talos-operator/Chart.yaml 'appVersion: '
 check config/manager/kustomization.yaml ' +newTag: '
 check config/default/kustomization.yaml ' +app\.kubernetes\.io/version: '
 if tag=$(git describe --exact-match --match 'v[0-9]*' 2>/dev/null) && [[ $tag != "v$program" ]]; then

@@ -1,0 +1,93 @@
+{{/* Parts of the Deployment that are decided from several values. */}}
+
+{{- define "talos-operator.certPath" -}}/etc/talos-operator/metrics-cert{{- end }}
+
+{{- define "talos-operator.args" -}}
+- run
+{{- range .Values.watchNamespaces }}
+- --watch-namespace={{ . }}
+{{- end }}
+{{- with .Values.watchLabelSelector }}
+- {{ printf "--watch-label-selector=%s" . | quote }}
+{{- end }}
+- --leader-elect={{ .Values.leaderElection.enabled }}
+{{- if .Values.leaderElection.enabled }}
+- --leader-election-lease-duration={{ .Values.leaderElection.leaseDuration }}
+- --leader-election-renew-deadline={{ .Values.leaderElection.renewDeadline }}
+- --leader-election-retry-period={{ .Values.leaderElection.retryPeriod }}
+{{- end }}
+- --log-level={{ .Values.logLevel }}
+- --log-format={{ .Values.logFormat }}
+- --grace-period={{ .Values.gracePeriod }}
+{{- if and .Values.metrics.enabled .Values.metrics.secure.enabled }}
+- --metrics-secure=true
+{{- if include "talos-operator.certSecret" . }}
+- --metrics-cert-path={{ include "talos-operator.certPath" . }}
+{{- end }}
+- --metrics-authorization={{ .Values.metrics.secure.authorization }}
+{{- end }}
+{{- with .Values.extraArgs }}
+{{ toYaml . }}
+{{- end }}
+{{- end }}
+
+{{- define "talos-operator.env" -}}
+- name: RECONCILE_INTERVAL
+  value: {{ .Values.reconcileInterval | quote }}
+- name: MAX_CONCURRENT_RECONCILES
+  value: {{ .Values.maxConcurrentReconciles | quote }}
+- name: METRICS_BIND_ADDRESS
+  value: {{ .Values.metrics.enabled | ternary (printf ":%v" .Values.metrics.port) "0" | quote }}
+- name: HEALTH_PROBE_BIND_ADDRESS
+  value: {{ printf ":%v" .Values.health.port | quote }}
+- name: RESULTS_PATH
+  value: {{ .Values.results.path | quote }}
+{{- with .Values.extraEnv }}
+{{ toYaml . }}
+{{- end }}
+{{- end }}
+
+{{/*
+A volume that only one node can have must be given back before the next pod starts, and without leader election the old
+operator must have ended.
+*/}}
+{{- define "talos-operator.strategy" -}}
+{{- $volume := .Values.results.persistence }}
+{{- $sharesVolume := or (not $volume.enabled) (has "ReadWriteMany" $volume.accessModes) }}
+{{- if .Values.strategy }}
+{{- toYaml .Values.strategy }}
+{{- else if not (and $sharesVolume .Values.leaderElection.enabled) }}
+{{- toYaml (dict "type" "Recreate") }}
+{{- else }}
+{{- toYaml (dict "type" "RollingUpdate" "rollingUpdate" (dict "maxSurge" 1 "maxUnavailable" 0)) }}
+{{- end }}
+{{- end }}
+
+{{- define "talos-operator.claimName" -}}
+{{- default (printf "%s-results" (include "talos-operator.fullname" .)) .Values.results.persistence.existingClaim }}
+{{- end }}
+
+{{- define "talos-operator.resultsVolume" -}}
+{{- if .Values.results.persistence.enabled -}}
+persistentVolumeClaim:
+  claimName: {{ include "talos-operator.claimName" . }}
+{{- else if .Values.results.sizeLimit -}}
+emptyDir:
+  sizeLimit: {{ .Values.results.sizeLimit }}
+{{- else -}}
+emptyDir: {}
+{{- end }}
+{{- end }}
+
+{{- define "talos-operator.spread" -}}
+{{- $selector := dict "labelSelector" (dict "matchLabels" (include "talos-operator.selectorLabels" . | fromYaml)) }}
+{{- $constraints := .Values.topologySpreadConstraints }}
+{{- if and (not $constraints) (gt (int .Values.replicaCount) 1) }}
+{{- $constraints = list (dict "maxSkew" 1 "topologyKey" "kubernetes.io/hostname" "whenUnsatisfiable" "ScheduleAnyway") }}
+{{- end }}
+{{- $all := list }}
+{{- range $constraints }}
+{{- $all = append $all (hasKey . "labelSelector" | ternary . (mergeOverwrite (dict) . $selector)) }}
+{{- end }}
+{{- if $all }}{{ toYaml $all }}{{ end }}
+{{- end }}
