@@ -13,7 +13,7 @@ usage: hack/install-deps.sh GROUP...
   build          headers and libraries that `swift build` links with
   check          linters and tools of `make check`
   control-plane  what hack/control-plane.sh needs to build and run a control plane
-  prometheus     promtool, unpacked into the cache (no server is installed); prints its path
+  prometheus     Prometheus and promtool, unpacked into the cache (no service is installed); prints the latter's path
   helm           Helm as a library for hack/helm.py, in the cache; prints the path of its Python
   all            all of them
 
@@ -68,20 +68,21 @@ install_packages() {
     rm -f "$log"
 }
 
-# The package would start a server as a service: only its promtool is taken.
-install_promtool() {
-    local tool=$CACHE/prometheus/promtool work
-    if [[ ! -x $tool ]]; then
+# The package would start its server as a service: its programs are taken, and nothing is installed.
+install_prometheus() {
+    local dir=$CACHE/prometheus work
+    if [[ ! -x $dir/promtool || ! -x $dir/prometheus ]]; then
         mkdir -p "$CACHE"
         work=$(mktemp -d "$CACHE/prometheus.XXXXXX")
         # shellcheck disable=SC2064 # the directory of now
         trap "rm -rf '$work'" EXIT
-        say "getting promtool"
+        say "getting Prometheus"
         private_apt "$work/apt"
         unpack_package prometheus "$work/package"
-        publish "$work/package/usr/bin/promtool" "$tool"
+        publish "$work/package/usr/bin/promtool" "$dir/promtool"
+        publish "$work/package/usr/bin/prometheus" "$dir/prometheus"
     fi
-    printf '%s\n' "$tool"
+    printf '%s\n' "$dir/promtool"
 }
 
 # One package, by its hash. It holds the same library of 85 MB three times: two of them become links.
@@ -122,7 +123,7 @@ main() {
     done
     install_packages "${packages[@]}"
     for group in "${groups[@]}"; do
-        [[ $group != prometheus ]] || install_promtool
+        [[ $group != prometheus ]] || install_prometheus
         [[ $group != helm ]] || install_helm
     done
 }

@@ -76,16 +76,12 @@ struct EndpointTests {
 
     /// What `promtool check metrics` has to say, sorted.
     private func promtool(_ process: OperatorProcess) async throws -> [String] {
-        let installation = try Subprocess(
-            ["\(Repository.root)/hack/install-deps.sh", "prometheus"], environment: Repository.environment)
-        _ = await installation.ending()
-        let tool = try #require(installation.lines.last)
         let check = try Subprocess(
             [
                 "/bin/bash", "-c",
                 "exec 3<>/dev/tcp/127.0.0.1/$1; "
                     + "printf 'GET /metrics HTTP/1.0\\r\\n\\r\\n' >&3; sed '1,/^\\r$/d' <&3 | \"$0\" check metrics",
-                tool, String(process.metricsPort),
+                try CachedTool.promtool(), String(process.metricsPort),
             ])
         _ = await check.ending()
         return check.lines.sorted()
