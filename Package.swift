@@ -51,6 +51,7 @@ let package = Package(
         // C libraries as modules: header-only, one library each, no logic. CGlibc is what Swift's own Glibc leaves out.
         .systemLibrary(name: "CCurl", providers: [.apt(["libcurl4-openssl-dev"])]),
         .systemLibrary(name: "CGlibc"),
+        .systemLibrary(name: "COpenSSL", providers: [.apt(["libssl-dev"])]),
         .systemLibrary(name: "CYAML", providers: [.apt(["libyaml-dev"])]),
 
         // What Foundation would give and we keep small: lock, clock, timestamps, files, child processes.
@@ -59,8 +60,8 @@ let package = Package(
         module("StructuredData", ["CYAML", "Platform"]),
         // Structured logger, metric registry with Prometheus text, named health checks.
         module("Observability", ["Platform"]),
-        // libcurl client on one thread; small socket server on another.
-        module("HTTP", ["CCurl", "Platform"]),
+        // libcurl client on one thread; small socket server on another, with OpenSSL for TLS.
+        module("HTTP", ["CCurl", "COpenSSL", "Platform"]),
         // Object model, requests as values, REST client, watch stream, kubeconfig and in-cluster configuration.
         module("Kubernetes", ["HTTP", "StructuredData", "Platform"]),
         // Reflector, store, work queue, controller, events, leader election, manager.

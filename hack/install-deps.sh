@@ -24,7 +24,7 @@ EOF
 # Prints the packages of group $1.
 packages_of() {
     case $1 in
-        build) echo ca-certificates gcc libc6-dev libcurl4-openssl-dev libyaml-dev make ;;
+        build) echo ca-certificates gcc libc6-dev libcurl4-openssl-dev libssl-dev libyaml-dev make ;;
         check) echo jq openssl python3-venv shellcheck yamllint ;;
         control-plane)
             echo ca-certificates curl dpkg-dev gcc golang-github-modern-go-reflect2-dev golang-go jq \

@@ -17,7 +17,8 @@ package enum HTTPServerError: Error, Sendable, Hashable, CustomStringConvertible
     }
 }
 
-/// A small HTTP/1.1 server for probes and scrapes: GET and HEAD, no bodies, one thread for everything.
+/// A small HTTP/1.1 server for probes and scrapes, with TLS or without: GET and HEAD, no bodies, one thread for
+/// everything.
 ///
 /// What a client may cost is bounded in time, memory and descriptors (`HTTPServerLimits`), and at the
 /// limit a new connection displaces the least useful one: slow or hostile clients cannot starve a probe.
@@ -36,19 +37,23 @@ package final class HTTPServer: Sendable {
 
     private let configuration: HTTPServerConfiguration
     private let clock: any Clock
+    private let certificate: ServerCertificate?
     private let handler: @Sendable (ServerRequest) -> ServerResponse
     private let state = Locked(State())
 
     /// Prepares a server; nothing happens before `start`.
     ///
+    /// With a `certificate` the server speaks TLS and nothing else.
     /// `handler` runs on the server's one thread, so while it works everybody waits: it must be quick and
     /// must not wait for anything.
     package init(
         _ configuration: HTTPServerConfiguration, clock: any Clock = SystemClock(),
+        certificate: ServerCertificate? = nil,
         handler: @escaping @Sendable (ServerRequest) -> ServerResponse
     ) {
         self.configuration = configuration
         self.clock = clock
+        self.certificate = certificate
         self.handler = handler
     }
 
@@ -98,11 +103,13 @@ package final class HTTPServer: Sendable {
         let signal = try StopSignal()
         let listener = try Sockets.listen(configuration.address)
         let port = Sockets.port(of: listener)
-        let (limits, clock, handler, state) = (configuration.limits, clock, handler, state)
+        let (limits, clock, certificate) = (configuration.limits, clock, certificate)
+        let (handler, state) = (handler, state)
         do throws(SystemThread.StartError) {
             try SystemThread.start {
                 var loop = ServerLoop(
-                    listener: listener, stopSignal: signal, limits: limits, clock: clock, handler: handler)
+                    listener: listener, stopSignal: signal, limits: limits, clock: clock,
+                    certificate: certificate, handler: handler)
                 loop.run()
                 Self.finish(state)
             }.detach()

@@ -89,10 +89,19 @@ struct ServerConnection {
             let response = handler(request)
             send(response.encoded(bodyIsDropped: request.method == .head, persistence: persistence), now)
             closesAfterOutput = persistence == .close
-        case .refusal(let status):
-            send(ServerResponse.refusal(status).encoded(bodyIsDropped: false, persistence: .close), now)
-            closesAfterOutput = true
+        case .refusal(let status): refuse(.refusal(status), now: now)
         }
+    }
+
+    /// Sends a last response, whatever the client has asked for.
+    mutating func refuse(_ response: ServerResponse, now: Instant) {
+        send(response.encoded(bodyIsDropped: false, persistence: .close), now)
+        closesAfterOutput = true
+    }
+
+    /// Ends the conversation without a response.
+    mutating func end(now: Instant) {
+        enter(hasPeerClosed ? .closed : .lingering, now)
     }
 
     /// Notes that `count` bytes of `pendingOutput` have been sent.
@@ -102,7 +111,7 @@ struct ServerConnection {
         output = []
         sentCount = 0
         if closesAfterOutput {
-            enter(hasPeerClosed ? .closed : .lingering, now)
+            end(now: now)
         } else {
             isUnparsed = parser.hasInput
             enter(parser.hasInput ? .head : .idle, now)

@@ -5,11 +5,14 @@ import Platform
 /// The server's thread: waits for sockets and moves bytes; what to do with them `ServerConnection` knows.
 struct ServerLoop {
     private let clock: any Clock
+    private let certificate: ServerCertificate?
     private let handler: @Sendable (ServerRequest) -> ServerResponse
     private let stopSignal: StopSignal
     /// Nil once stopping.
     private var listener: Int32?
     private var table: ConnectionTable
+    /// The TLS sessions of the connections that have one, by descriptor.
+    private var sessions: [Int32: TLSSession] = [:]
     private var requests: [pollfd] = []
     private var buffer = [UInt8](repeating: 0, count: RequestParser.headLimit)
     private var drainDeadline = Instant.distantFuture
@@ -25,11 +28,12 @@ struct ServerLoop {
     /// Takes the listening socket over and closes it in the end.
     init(
         listener: Int32, stopSignal: StopSignal, limits: HTTPServerLimits, clock: any Clock,
-        handler: @escaping @Sendable (ServerRequest) -> ServerResponse
+        certificate: ServerCertificate?, handler: @escaping @Sendable (ServerRequest) -> ServerResponse
     ) {
         self.listener = listener
         self.stopSignal = stopSignal
         self.clock = clock
+        self.certificate = certificate
         self.handler = handler
         table = ConnectionTable(limits: limits)
     }
@@ -58,16 +62,21 @@ struct ServerLoop {
         requests.append(pollfd(fd: accepts ? listener ?? -1 : -1, events: Int16(POLLIN), revents: 0))
         var isBusy = false
         for (descriptor, connection) in table.connections {
-            var events: Int32 = 0
-            if connection.wantsInput { events |= POLLIN }
-            if connection.phase == .sending { events |= POLLOUT }
-            isBusy = isBusy || connection.canServe
+            let stream = stream(descriptor)
+            let events = Self.events(connection, stream)
+            isBusy = isBusy || connection.canServe || connection.wantsInput && stream.hasPending
             requests.append(pollfd(fd: descriptor, events: Int16(events), revents: 0))
         }
         let count = poll(&requests, nfds_t(requests.count), isBusy ? 0 : timeout)
         guard count < 0 else { return }
         // EINTR, or ENOMEM: what `revents` holds then means nothing.
         for index in requests.indices { requests[index].revents = 0 }
+    }
+
+    /// What the connection waits for.
+    private static func events(_ connection: ServerConnection, _ stream: ServerStream) -> Int32 {
+        if connection.phase == .sending || isFinishing(connection, stream) { return stream.writeInterest }
+        return connection.wantsInput ? stream.readInterest : 0
     }
 
     /// Milliseconds until something is due, rounded up so that it is due then; -1 for never.
@@ -88,41 +97,80 @@ struct ServerLoop {
             if !isGone && step(&connection, request) {
                 table.connections[request.fd] = connection
             } else {
-                close(request.fd)
+                closeStream(request.fd)
             }
         }
     }
 
     /// Reads, answers one request and sends, as far as each goes; false if the connection is done for.
     private mutating func step(_ connection: inout ServerConnection, _ request: pollfd) -> Bool {
-        if connection.wantsInput && Int32(request.revents) & (POLLIN | POLLHUP) != 0 {
-            switch Sockets.receive(request.fd, into: &buffer) {
-            case .done(let count): connection.receive(buffer[..<count], now: clock.now)
-            case .end: connection.receiveEnd(now: clock.now)
-            case .wouldBlock: break
-            case .failed: return false
-            }
+        let stream = stream(request.fd)
+        if Self.isFinishing(connection, stream) {
+            finishSending(stream)
+            return true
+        }
+        let isReadable = Int32(request.revents) & (stream.readInterest | POLLHUP) != 0
+        if connection.wantsInput && (isReadable || stream.hasPending) {
+            guard receive(&connection, stream) else { return false }
         }
         if connection.canServe {
             for reader in table.excessReaders { drop(reader) }
             connection.serve(now: clock.now, handler)
         }
         guard connection.phase == .sending else { return connection.phase != .closed }
-        return send(&connection, request.fd)
+        return send(&connection, self.stream(request.fd))
     }
 
-    private func send(_ connection: inout ServerConnection, _ descriptor: Int32) -> Bool {
-        switch Sockets.send(descriptor, connection.pendingOutput) {
+    private mutating func receive(_ connection: inout ServerConnection, _ stream: ServerStream) -> Bool {
+        switch stream.receive(into: &buffer) {
+        case .done(let count): connection.receive(buffer[..<count], now: clock.now)
+        case .end: connection.receiveEnd(now: clock.now)
+        case .wouldBlock: break
+        case .failed: return false
+        case .plainHTTP:
+            sessions[stream.descriptor] = nil
+            connection.refuse(.notTLS, now: clock.now)
+        case .handshakeFailed:
+            // Closing at once might overtake the alert that says why.
+            connection.end(now: clock.now)
+            finishSending(stream)
+        }
+        return true
+    }
+
+    private mutating func send(_ connection: inout ServerConnection, _ stream: ServerStream) -> Bool {
+        switch stream.send(connection.pendingOutput) {
         case .done(let count): connection.didSend(count, now: clock.now)
         case .wouldBlock: break
-        case .end, .failed: return false
+        case .end, .failed, .plainHTTP, .handshakeFailed: return false
         }
-        if connection.phase == .lingering { shutdown(descriptor, Int32(SHUT_WR)) }
+        if connection.phase == .lingering { finishSending(stream) }
         return connection.phase != .closed
+    }
+
+    private func stream(_ descriptor: Int32) -> ServerStream {
+        ServerStream(descriptor: descriptor, session: sessions[descriptor])
+    }
+
+    /// Whether our side is to be closed and TLS has not said so yet.
+    private static func isFinishing(_ connection: ServerConnection, _ stream: ServerStream) -> Bool {
+        connection.phase == .lingering && stream.session != nil
+    }
+
+    /// Closes our side, if there is room for TLS to say so; what comes now is thrown away undeciphered.
+    private mutating func finishSending(_ stream: ServerStream) {
+        if let session = stream.session, session.finish() == .wouldBlock { return }
+        sessions[stream.descriptor] = nil
+        shutdown(stream.descriptor, Int32(SHUT_WR))
     }
 
     private mutating func drop(_ descriptor: Int32) {
         table.connections[descriptor] = nil
+        closeStream(descriptor)
+    }
+
+    private mutating func closeStream(_ descriptor: Int32) {
+        _ = sessions.removeValue(forKey: descriptor)?.finish()
         close(descriptor)
     }
 
@@ -135,7 +183,7 @@ struct ServerLoop {
             do throws(SocketError) {
                 guard let descriptor = try Sockets.accept(listener) else { return }
                 if table.isFull, let victim = table.victim { drop(victim) }
-                table.connections[descriptor] = ServerConnection(now: clock.now)
+                admit(descriptor)
             } catch {
                 // Out of descriptors: the least useful connection gives up its own.
                 guard mayDrop, error.code == EMFILE || error.code == ENFILE, let victim = table.victim else {
@@ -146,6 +194,18 @@ struct ServerLoop {
                 drop(victim)
             }
         }
+    }
+
+    /// Begins a conversation, with TLS if there is a certificate, and never without in its place.
+    private mutating func admit(_ descriptor: Int32) {
+        if let certificate {
+            guard let session = certificate.session(on: descriptor) else {
+                close(descriptor)
+                return
+            }
+            sessions[descriptor] = session
+        }
+        table.connections[descriptor] = ServerConnection(now: clock.now)
     }
 
     private mutating func beginStop() {

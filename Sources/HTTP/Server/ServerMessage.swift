@@ -74,12 +74,15 @@ package struct ServerResponse: Sendable, Hashable {
         switch status {
         case 200: "OK"
         case 400: "Bad Request"
+        case 401: "Unauthorized"
+        case 403: "Forbidden"
         case 404: "Not Found"
         case 405: "Method Not Allowed"
         case 413: "Content Too Large"
         case 414: "URI Too Long"
         case 431: "Request Header Fields Too Large"
         case 500: "Internal Server Error"
+        case 503: "Service Unavailable"
         case 505: "HTTP Version Not Supported"
         default: "Status"
         }
@@ -93,6 +96,9 @@ extension ServerResponse {
         if status == 405 { response.headers["Allow"] = "GET, HEAD" }
         return response
     }
+
+    /// The answer to HTTP where TLS is spoken.
+    static let notTLS = ServerResponse.text(400, "400 Bad Request: this port speaks HTTPS\n")
 }
 
 /// Whether a connection outlives a response, and how the client is told.

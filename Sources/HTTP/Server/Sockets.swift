@@ -105,6 +105,10 @@ enum Sockets {
         /// Nothing to be had, or no room, for now.
         case wouldBlock
         case failed
+        /// A TLS handshake did not succeed; the client has been told.
+        case handshakeFailed
+        /// The client speaks HTTP without TLS to a server that has it.
+        case plainHTTP
     }
 
     /// Reads what has arrived, up to the size of `buffer`.
