@@ -114,9 +114,15 @@ struct SettingsReader {
         guard all.isEmpty else { throw UsageError(all.map(\.description).joined(separator: "\n")) }
         return settings
     }
+}
 
-    /// Problems that only show when several settings are seen together.
+/// Problems that only show when several settings are seen together.
+extension SettingsReader {
     private func relations() -> [SettingProblem] {
+        election() + metricsSecurity()
+    }
+
+    private func election() -> [SettingProblem] {
         var found: [SettingProblem] = []
         if settings.leaseDuration <= settings.renewDeadline {
             found.append(
@@ -134,6 +140,16 @@ struct SettingsReader {
                         "longer than 1.2 times the retry period of \(GoDuration.text(settings.retryPeriod))"))
         }
         return found
+    }
+
+    /// Whoever names a certificate does not expect to be scraped in the clear.
+    private func metricsSecurity() -> [SettingProblem] {
+        let path = settings.metricsCertPath
+        guard path.isEmpty == settings.metricsSecure else { return [] }
+        let allowed =
+            settings.metricsSecure
+            ? "the path of a directory with --metrics-secure" : "left out without --metrics-secure"
+        return [SettingProblem(setting: "--metrics-cert-path", value: path, allowed: allowed)]
     }
 }
 

@@ -14,9 +14,12 @@ enum Endpoints {
         }
     }
 
-    /// `/metrics` in the format that the scraper prefers.
-    static func metrics(_ registry: MetricRegistry, on address: BindAddress) -> HTTPServer {
-        HTTPServer(HTTPServerConfiguration(address: address, limits: .affordable)) { request in
+    /// `/metrics` in the format that the scraper prefers, by HTTPS if there is a certificate.
+    static func metrics(
+        _ registry: MetricRegistry, on address: BindAddress, certificate: ServerCertificate? = nil
+    ) -> HTTPServer {
+        let configuration = HTTPServerConfiguration(address: address, limits: .affordable)
+        return HTTPServer(configuration, certificate: certificate) { request in
             guard request.path == "/metrics" else { return .notFound }
             let format = ExpositionFormat.negotiated(accept: request.headers["Accept"])
             return ServerResponse(

@@ -39,6 +39,7 @@ struct OperatorParts {
         runtimeMetrics = RuntimeMetrics(registry, clock: clock)
         ProcessMetrics.register(in: registry)
         BuildMetrics.register(in: registry)
+        ServedCertificate.declareMetrics(in: registry)
         checks = HealthChecks(logger: logger)
         reachability = APIReachability(clock: clock)
 
@@ -100,9 +101,24 @@ extension OperatorParts {
             servers.append(try started("probe server", Endpoints.probes(checks, on: address)))
         }
         if let address = settings.metricsBindAddress {
-            servers.append(try started("metrics server", Endpoints.metrics(registry, on: address)))
+            let server = Endpoints.metrics(registry, on: address, certificate: try metricsCertificate())
+            servers.append(try started("metrics server", server))
         }
         return servers
+    }
+
+    private func metricsCertificate() throws(Operator.StartError) -> ServerCertificate? {
+        guard settings.metricsSecure else { return nil }
+        let directory = settings.metricsCertPath
+        let paths = KeyPairPaths(
+            certificate: "\(directory)/\(settings.metricsCertName)",
+            key: "\(directory)/\(settings.metricsCertKey)")
+        do throws(CertificateError) {
+            return try ServedCertificate.load(
+                "metrics", paths, clock: clock, registry: registry, logger: logger)
+        } catch {
+            throw Operator.StartError(description: "--metrics-cert-path: \(error)")
+        }
     }
 
     private func started(_ name: String, _ server: HTTPServer) throws(Operator.StartError) -> Runnable {

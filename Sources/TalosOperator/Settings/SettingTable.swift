@@ -27,7 +27,7 @@ extension Setting {
     /// Every setting of `talos-operator run`, in the order of `--help`.
     ///
     /// The help text is made of these rows, and the README is checked against them.
-    static let all: [Setting] = specified + cluster + leaderElection + process
+    static let all: [Setting] = specified + cluster + leaderElection + metricsSecurity + process
 
     /// Those of the specification, each of them an environment variable too.
     private static let specified: [Setting] = [
@@ -108,6 +108,24 @@ extension Setting {
             "time between two tries to take or renew the Lease", .seconds(1)...(.seconds(3600))),
     ]
 
+    private static let metricsSecurity: [Setting] = [
+        toggle(
+            "metrics-secure", \.metricsSecure,
+            "serve /metrics by HTTPS, with the certificate that the next three name"),
+        text(
+            "metrics-cert-path", nil, \.metricsCertPath, "PATH", "",
+            "directory with that certificate and its key, as a Secret of type kubernetes.io/tls is mounted",
+            allowed: "the path of a directory"
+        ) { !$0.isEmpty },
+        text(
+            "metrics-cert-name", nil, \.metricsCertName, "NAME", "tls.crt",
+            "file with the certificate, and after it those that lead to the authority",
+            allowed: "the name of a file", isAllowed: isFileName),
+        text(
+            "metrics-cert-key", nil, \.metricsCertKey, "NAME", "tls.key", "file with the private key",
+            allowed: "the name of a file", isAllowed: isFileName),
+    ]
+
     private static let process: [Setting] = [
         Setting(
             flag: "log-level", variable: nil, placeholder: "LEVEL", defaultText: "info",
@@ -165,6 +183,24 @@ extension Setting {
             settings[keyPath: path] = address
             return true
         }
+    }
+
+    /// A switch that is off unless it is given.
+    private static func toggle(
+        _ flag: String, _ path: any WritableKeyPath<Settings, Bool> & Sendable, _ help: String
+    ) -> Setting {
+        Setting(
+            flag: flag, variable: nil, placeholder: "", defaultText: "false", help: help,
+            allowed: "true or false"
+        ) { text, settings in
+            guard let value = Bool(text) else { return false }
+            settings[keyPath: path] = value
+            return true
+        }
+    }
+
+    private static func isFileName(_ text: String) -> Bool {
+        !text.isEmpty && text != "." && text != ".." && !text.contains("/")
     }
 
     private static func text(

@@ -32,6 +32,14 @@ struct Settings: Sendable, Hashable {
     var watchNamespaces: [String] = []
     /// Which KubernetesClusters this operator takes care of; empty for all.
     var watchLabelSelector = ""
+    /// Whether the metrics are served by HTTPS.
+    var metricsSecure = false
+    /// The directory with the certificate of the metrics and its key.
+    var metricsCertPath = ""
+    /// The name of the certificate's file there.
+    var metricsCertName = "tls.crt"
+    /// The name of the key's file there.
+    var metricsCertKey = "tls.key"
     var logLevel = LogLevel.info
     /// Nil: text when standard error is a terminal, JSON otherwise.
     var logFormat: LogFormat?

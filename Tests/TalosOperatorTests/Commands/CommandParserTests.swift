@@ -78,6 +78,19 @@ struct CommandParserTests {
             ),
             (["--log-format", "xml"], "--log-format: \"xml\" is not allowed: must be json or text"),
             (["--leader-elect=maybe"], "--leader-elect: \"maybe\" is not allowed: must be true or false"),
+            (["--metrics-secure=1"], "--metrics-secure: \"1\" is not allowed: must be true or false"),
+            (
+                ["--metrics-secure"],
+                "--metrics-cert-path: \"\" is not allowed: must be the path of a directory with --metrics-secure"
+            ),
+            (
+                ["--metrics-cert-path=/certs"],
+                "--metrics-cert-path: \"/certs\" is not allowed: must be left out without --metrics-secure"
+            ),
+            (
+                ["--metrics-secure", "--metrics-cert-path=/certs", "--metrics-cert-key=../tls.key"],
+                "--metrics-cert-key: \"../tls.key\" is not allowed: must be the name of a file"
+            ),
             (
                 ["--watch-namespace", "Bad_Name"],
                 "--watch-namespace: \"Bad_Name\" is not allowed: must be a namespace: up to 63 lower-case letters, digits and dashes, not at its ends"

@@ -35,6 +35,7 @@ struct ReadmeTests {
         let rows = try MarkdownTable(of: "\(Self.pages)/Metrics.md", column: "metric").rows
         let tables =
             ClusterMetricTable.definitions + BuildMetrics.definitions + RuntimeMetricTable.all
+            + CertificateMetricTable.definitions
             + ProcessMetrics.definitions
         #expect(rows == tables.map { Self.row($0) + [$0.help] })
     }

@@ -46,6 +46,52 @@ struct EndpointsTests {
                 == "# HELP things_total Things.\n# TYPE things_total counter\nthings_total 1\n")
     }
 
+    @Test("metrics by HTTPS tell when their certificate ends, as it is at that moment")
+    func certificate() async throws {
+        let clock = ManualClock()
+        let pki = try await TestPKI()
+        let paths = KeyPairPaths(certificate: pki.path("tls.crt"), key: pki.path("tls.key"))
+        let sink = RecordingLogSink()
+        let logger = Logger(sink: sink, level: .info, format: .json, clock: clock)
+        try await pki.sign("tls", names: "IP:127.0.0.1")
+        let certificate = try ServedCertificate.load(
+            "metrics", paths, clock: clock, registry: registry, logger: logger)
+        let server = Endpoints.metrics(registry, on: try loopback(), certificate: certificate)
+        try server.start()
+        let tls = TLSConfiguration(trust: .certificates(pem: try pki.pem("ca.crt")))
+        let transport = try CurlTransport(
+            TransportConfiguration(
+                endpoint: Endpoint(
+                    scheme: .https, host: "127.0.0.1", port: try #require(server.boundPort)),
+                tls: tls, userAgent: "tests"))
+        defer { transport.shutdown() }
+        func page() async throws -> [Substring] {
+            let response = try await transport.send(
+                HTTPRequest(method: .get, target: "/metrics", timeout: .seconds(60)))
+            return String(decoding: response.body, as: UTF8.self).split(separator: "\n")
+        }
+        let name = CertificateMetricTable.expiry.name
+        let labels = "{certificate=\"metrics\"}"
+        #expect(try await page().contains("\(name)\(labels) \(certificate.expiry)"))
+        // The scrape is on the old connection, and tells of the new certificate all the same.
+        let before = certificate.expiry
+        try await pki.sign("tls", names: "IP:127.0.0.1", days: 60)
+        clock.advance(by: ServerCertificate.interval)
+        let line = try #require(try await page().first { $0.hasPrefix("\(name){") })
+        #expect(Int64(line.split(separator: " ").last ?? "") ?? 0 > before)
+        #expect(sink.lines.filter { $0.contains("\"message\":\"Certificate exchanged\"") }.count == 1)
+        // One broken file: a line in the log, and a count for each look.
+        try FileSystem.replace(paths.key, with: pki.pem("ca.key"))
+        for count in 1...2 {
+            clock.advance(by: ServerCertificate.interval)
+            let name = CertificateMetricTable.reloadErrors.name
+            #expect(try await page().contains("\(name)\(labels) \(count)"))
+        }
+        let kept = sink.lines.filter { $0.contains("\"message\":\"Keeping the last certificate\"") }
+        #expect(kept.count == 1 && kept.first?.contains(paths.key) == true, "\(kept)")
+        await server.stop()
+    }
+
     @Test("a scraper that wants OpenMetrics gets it")
     func openMetrics() async throws {
         let response = try await get(

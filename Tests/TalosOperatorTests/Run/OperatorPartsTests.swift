@@ -82,6 +82,18 @@ struct OperatorPartsTests {
         await taken.stop()
     }
 
+    @Test("a certificate that is missing is named, with the flag that leads to it")
+    func missingCertificate() throws {
+        var settings = settings
+        settings.metricsSecure = true
+        settings.metricsCertPath = "\(directory.path)/certificates"
+        let parts = try parts(settings)
+        let error = #expect(throws: Operator.StartError.self) { try parts.manager() }
+        let text =
+            "--metrics-cert-path: cannot read \(settings.metricsCertPath)/tls.crt: No such file or directory"
+        #expect(error?.description == "\(text) (ENOENT)")
+    }
+
     @Test("nothing is made below the results path before there is a cluster")
     func resultsPath() throws {
         _ = try parts(settings).manager()
@@ -142,6 +154,7 @@ struct OperatorPartsTests {
         #expect(parts.registry.problems == [])
         let tables =
             ClusterMetricTable.definitions + BuildMetrics.definitions + RuntimeMetricTable.all
+            + CertificateMetricTable.definitions
             + ProcessMetrics.definitions
         let expected = tables.map { "# TYPE \($0.name) \($0.kind.rawValue)" }.sorted()
         #expect(page(parts).filter { $0.hasPrefix("# TYPE ") }.map(String.init).sorted() == expected)
