@@ -165,6 +165,7 @@ lint: check-deps ## Check format, scripts, texts, imports, budgets, documentatio
 	hack/prometheus-rule.py --check
 	hack/check-imports.sh
 	hack/check-version.sh
+	hack/chart-readme.py --check
 	hack/check-docs.py
 	hack/fault-table.py --check
 	hack/check-budgets.py

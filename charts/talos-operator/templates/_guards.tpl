@@ -47,6 +47,8 @@
 {{- if .secure.certManager.enabled }}{{ fail "metrics.secure.certManager.enabled is true: must be false without metrics.secure.enabled" }}{{ end }}
 {{- else if and .secure.certSecret .secure.certManager.enabled }}
 {{- fail "metrics.secure.certSecret and metrics.secure.certManager.enabled are both set: must be one of them" }}
+{{- else if not (or .secure.certSecret .secure.certManager.enabled) }}
+{{- fail "metrics.secure.enabled is true: must have metrics.secure.certSecret or metrics.secure.certManager.enabled with it" }}
 {{- end }}
 {{- if and .serviceMonitor.authorization (not .secure.authorization) }}
 {{- fail "metrics.serviceMonitor.authorization is set: must not be without metrics.secure.authorization" }}

@@ -77,12 +77,10 @@ subjects:
     namespace: {{ .Release.Namespace }}
 {{- end }}
 
-{{/* The Secret with the certificate of /metrics; empty if the operator is to make one for itself. */}}
+{{/* The Secret with the certificate of /metrics; empty without one. */}}
 {{- define "talos-operator.certSecret" -}}
-{{- with .Values.metrics }}
-{{- if and .enabled .secure.enabled }}
-{{- .secure.certManager.enabled | ternary (printf "%s-metrics-cert" (include "talos-operator.fullname" $)) .secure.certSecret }}
-{{- end }}
+{{- with .Values.metrics.secure }}
+{{- .certManager.enabled | ternary (printf "%s-metrics-cert" (include "talos-operator.fullname" $)) .certSecret }}
 {{- end }}
 {{- end }}
 

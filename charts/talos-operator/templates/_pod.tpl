@@ -19,12 +19,12 @@
 - --log-level={{ .Values.logLevel }}
 - --log-format={{ .Values.logFormat }}
 - --grace-period={{ .Values.gracePeriod }}
-{{- if and .Values.metrics.enabled .Values.metrics.secure.enabled }}
+{{- if .Values.metrics.secure.enabled }}
 - --metrics-secure=true
-{{- if include "talos-operator.certSecret" . }}
 - --metrics-cert-path={{ include "talos-operator.certPath" . }}
 {{- end }}
-- --metrics-authorization={{ .Values.metrics.secure.authorization }}
+{{- if .Values.metrics.secure.authorization }}
+- --metrics-authorization=true
 {{- end }}
 {{- with .Values.extraArgs }}
 {{ toYaml . }}
@@ -80,14 +80,14 @@ emptyDir: {}
 {{- end }}
 
 {{- define "talos-operator.spread" -}}
-{{- $selector := dict "labelSelector" (dict "matchLabels" (include "talos-operator.selectorLabels" . | fromYaml)) }}
+{{- $selector := dict "matchLabels" (include "talos-operator.selectorLabels" . | fromYaml) }}
 {{- $constraints := .Values.topologySpreadConstraints }}
 {{- if and (not $constraints) (gt (int .Values.replicaCount) 1) }}
 {{- $constraints = list (dict "maxSkew" 1 "topologyKey" "kubernetes.io/hostname" "whenUnsatisfiable" "ScheduleAnyway") }}
 {{- end }}
 {{- $all := list }}
 {{- range $constraints }}
-{{- $all = append $all (hasKey . "labelSelector" | ternary . (mergeOverwrite (dict) . $selector)) }}
+{{- $all = append $all (merge (dict) . (hasKey . "labelSelector" | ternary dict (dict "labelSelector" $selector))) }}
 {{- end }}
 {{- if $all }}{{ toYaml $all }}{{ end }}
 {{- end }}
