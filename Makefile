@@ -218,6 +218,10 @@ build-installer: ## Write all of that to one file, dist/install.yaml
 	mkdir -p dist
 	$(MANIFESTS) >dist/install.yaml
 
+.PHONY: bundle
+bundle: ## Make dist/bundle, for Operator Lifecycle Manager
+	KUBECTL='$(KUBECTL)' hack/bundle.py $(IMG)
+
 .PHONY: run
 run: build ## Run the operator here, against the current cluster
 	.build/debug/talos-operator run

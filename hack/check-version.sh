@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Checks that all who name the version name the same: program, change log, kustomize tree, Helm chart, and the tag of this
-# commit, if it has one.
+# Checks that all who name the version name the same: program, change log, kustomize tree, Helm chart, bundle, and the
+# tag of this commit, if it has one.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -24,6 +24,9 @@ check charts/talos-operator/Chart.yaml 'version: '
 check charts/talos-operator/Chart.yaml 'appVersion: '
 check config/manager/kustomization.yaml ' +newTag: '
 check config/default/kustomization.yaml ' +app\.kubernetes\.io/version: '
+check config/manifests/clusterserviceversion.yaml '  name: talos-operator\.v'
+check config/manifests/clusterserviceversion.yaml '    containerImage: .*:'
+check config/manifests/clusterserviceversion.yaml '  version: '
 if tag=$(git describe --exact-match --match 'v[0-9]*' 2>/dev/null) && [[ $tag != "v$program" ]]; then
     echo "this commit is tagged $tag, the program says $program"
     status=1

@@ -8,7 +8,7 @@ import Testing
 struct ConfigurationFileTests {
     @Test(
         "Every document in config names what it is",
-        arguments: ["crd", "default", "manager", "network-policy", "rbac", "samples"])
+        arguments: ["crd", "default", "manager", "manifests", "network-policy", "rbac", "samples"])
     func documents(folder: String) throws {
         let path = "\(Repository.root)/config/\(folder)"
         let files = try FileSystem.list(path).filter { $0.hasSuffix(".yaml") }
