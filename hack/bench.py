@@ -3,7 +3,7 @@
 """Measures operators on a real control plane.
 
 Prints one JSON line for each run on standard output and progress on standard error. Each run has a control plane of its
-own, and the operator has the rights of config/rbac/role.yaml and no others. A cluster has 3 control planes and 5
+own, and the operator has the rights of its account in config/rbac and no others. A cluster has 3 control planes and 5
 workers. Keys of the JSON line, in the order of the run:
 
   empty_*    the operator before there is any cluster
@@ -204,7 +204,7 @@ def run_bare(options):
         with ControlPlane() as plane:
             before = cpu_seconds(plane.state["APISERVER_PID"])
             command = [*shlex.split(options.peer), f"--bare-{way}", str(options.clusters),
-                       "--kubeconfig", plane.state["OPERATOR_KUBECONFIG"]]
+                       "--kubeconfig", plane.state["KUBECONFIG"]]  # it creates a cluster, too
             result = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
             apiserver = cpu_seconds(plane.state["APISERVER_PID"]) - before
         print(json.dumps(result | {"apiserver_cpu_s": round(apiserver, 3)}), flush=True)

@@ -41,7 +41,7 @@ Environment:
   TALOS_OPERATOR_CACHE      the cache, instead of ~/.cache/talos-operator
   CONTROL_PLANE_PARENT_PID  "up" ends the control plane by itself when this process is gone
 
-OPERATOR_KUBECONFIG is user talos-operator, group talos-operators, with no rights until somebody binds some. The API
+OPERATOR_KUBECONFIG is the operator's ServiceAccount of config/rbac, with no rights until somebody applies that. The API
 server reads TOKEN_AUTH_FILE at its start only; OPERATOR_NEXT_TOKEN_FILE holds a second token that is valid already.
 The controllers are garbage collection, namespace deletion and role aggregation: nobody makes service accounts or pods.
 Garbage collection of 1.20 looks for new custom resources every 30 seconds, and when it starts; the first object of a

@@ -95,12 +95,11 @@ start_control_plane() {
 }
 
 prepare_cluster() {
-    step "The resources, and a user with no more rights than the operator's role"
+    step "The resources, and the operator's account with no more rights than are shipped"
     run kubectl apply --validate=false -f config/crd
     run kubectl wait --for=condition=Established --timeout=30s crd/kubernetesclusters.vitistack.io \
         crd/machines.vitistack.io
-    run kubectl apply -f config/rbac
-    run kubectl create clusterrolebinding demo-operator --clusterrole=talos-operator --user=talos-operator
+    run kubectl apply -f config/rbac/account.yaml -f config/rbac/role.yaml -f config/rbac/role-binding.yaml
 }
 
 start_operator() {

@@ -16,7 +16,7 @@ from errors import BenchError
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 SCRIPT = ROOT / "hack" / "control-plane.sh"
-USER = "talos-operator"
+USER = "system:serviceaccount:talos-operator-system:talos-operator-controller-manager"
 
 
 class ControlPlane:
@@ -57,8 +57,8 @@ class ControlPlane:
         kubectl = [self.state["KUBECTL"], f"--kubeconfig={self.state['KUBECONFIG']}",
                    f"--cache-dir={self.state['STATE_DIR']}/kubectl"]
         for command in (
-            ["apply", "--validate=false", "-f", ROOT / "config/crd", "-f", ROOT / "config/rbac/role.yaml"],
-            ["create", "clusterrolebinding", USER, f"--clusterrole={USER}", f"--user={USER}"],
+            ["apply", "--validate=false", "-f", ROOT / "config/crd"],
+            ["apply", *(f"-f={ROOT}/config/rbac/{name}.yaml" for name in ("account", "role", "role-binding"))],
             ["wait", "--for=condition=Established", "--timeout=30s", "crd", "--all"],
         ):
             subprocess.run(kubectl + command, check=True, stdout=subprocess.DEVNULL)

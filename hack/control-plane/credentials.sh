@@ -2,8 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 # Certificates, tokens and kubeconfigs of one control plane, below STATE.
 
-OPERATOR_USER=talos-operator
-OPERATOR_GROUP=talos-operators
+# The API server sees the shipped ServiceAccount, so the shipped bindings are its rights.
+OPERATOR_NAMESPACE=talos-operator-system
+OPERATOR_USER=system:serviceaccount:$OPERATOR_NAMESPACE:talos-operator-controller-manager
+OPERATOR_GROUPS=system:serviceaccounts,system:serviceaccounts:$OPERATOR_NAMESPACE
 
 # Writes the authority, everyone's certificate, and the key that signs service account tokens.
 make_certificates() {
@@ -38,7 +40,7 @@ make_tokens() {
     for name in token next-token; do
         token=$(openssl rand -hex 16)
         printf '%s' "$token" >"$STATE/operator.$name"
-        printf '%s,%s,%s-uid,%s\n' "$token" "$OPERATOR_USER" "$OPERATOR_USER" "$OPERATOR_GROUP"
+        printf '%s,%s,%s-uid,"%s"\n' "$token" "$OPERATOR_USER" "$OPERATOR_USER" "$OPERATOR_GROUPS"
     done >"$STATE/tokens.csv"
 }
 
@@ -46,7 +48,7 @@ make_tokens() {
 make_kubeconfigs() {
     kubeconfig "$1" admin "$(certificate_user admin)" >"$STATE/admin.kubeconfig"
     kubeconfig "$1" controller-manager "$(certificate_user controller-manager)" >"$STATE/controller-manager.kubeconfig"
-    kubeconfig "$1" "$OPERATOR_USER" "tokenFile: $STATE/operator.token" >"$STATE/operator.kubeconfig"
+    kubeconfig "$1" operator "tokenFile: $STATE/operator.token" >"$STATE/operator.kubeconfig"
 }
 
 base64_of() { base64 -w 0 "$1"; }

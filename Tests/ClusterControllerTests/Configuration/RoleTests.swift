@@ -13,6 +13,11 @@ struct RoleTests {
         var verbs: Set<String>
 
         var description: String { "\(group)/\(resource): \(verbs.sorted().joined(separator: ","))" }
+
+        /// Whether this allows all that `other` does.
+        func contains(_ other: Rule) -> Bool {
+            group == other.group && resource == other.resource && verbs.isSuperset(of: other.verbs)
+        }
     }
 
     private func documents(_ name: String) throws -> [JSONValue] {
@@ -46,21 +51,50 @@ struct RoleTests {
         Rule(group: "vitistack.io", resource: "kubernetesclusters/finalizers", verbs: ["update"]),
     ]
 
-    @Test("it has the specification's rules, the two additions, and nothing else")
-    func clusterRole() throws {
-        let role = try #require(documents("role").first)
-        #expect(role["kind"] == "ClusterRole")
-        #expect(rules(role) == Self.specified.union(Self.added))
+    @Test(
+        "no rule goes beyond the specification's and the two additions",
+        arguments: ["role", "leader-election", "namespaced/role"])
+    func bounded(file: String) throws {
+        let shipped = rules(try documents(file).first)
+        #expect(!shipped.isEmpty)
+        for rule in shipped {
+            #expect(Self.specified.union(Self.added).contains { $0.contains(rule) }, "\(rule)")
+        }
+    }
+
+    @Test("every resource of the specification has a rule, and leases only where the operator lives")
+    func complete() throws {
+        let (everywhere, home) = (
+            rules(try documents("role").first), rules(try documents("leader-election").first)
+        )
+        let all = Self.specified.union(Self.added)
+        #expect(Set(everywhere.union(home).map(\.resource)) == Set(all.map(\.resource)))
+        #expect(home.map(\.resource) == ["leases"] && !everywhere.contains { $0.resource == "leases" })
+    }
+
+    @Test("a namespace that is watched alone has the rules that hold for all otherwise")
+    func namespaced() throws {
+        let (role, binding) = (try documents("namespaced/role")[0], try documents("namespaced/role")[1])
+        let (everywhere, itsBinding) = (try documents("role").first, try documents("role-binding").first)
+        #expect(role["kind"] == "Role" && role["rules"] == everywhere?["rules"])
+        #expect(role["metadata"]?["namespace"] == nil && binding["metadata"]?["namespace"] == nil)
+        #expect(binding["roleRef"]?["name"] == role["metadata"]?["name"])
+        #expect(binding["subjects"] == itsBinding?["subjects"])
     }
 
     @Test("no rule has a wildcard or touches secrets")
     func narrow() throws {
-        for name in ["role", "leader-election"] {
+        for name in ["role", "leader-election", "namespaced/role", "user-roles"] {
             for rule in try documents(name).flatMap({ rules($0) }) {
                 #expect(!rule.verbs.contains("*") && rule.resource != "*" && rule.group != "*")
                 #expect(rule.resource != "secrets")
             }
         }
+    }
+
+    @Test("nobody gets the account's token who does not ask for it")
+    func token() throws {
+        #expect(try documents("account").last?["automountServiceAccountToken"] == false)
     }
 
     @Test("bindings name a role and an account that exist")

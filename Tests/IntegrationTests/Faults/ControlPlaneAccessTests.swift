@@ -104,7 +104,7 @@ extension ControlPlaneFaults {
                 let (controlPlane, user) = (scenario.controlPlane, scenario.namespace)
                 _ = try await controlPlane.issueCertificate(user: user)
                 let pki = try await controlPlane.makeSecondAuthority(user: user)
-                try await scenario.bindRole(to: user)
+                try await scenario.bindRoles(to: user)
                 // It believes the second authority alone, so the first certificate is worth nothing.
                 let second = try await controlPlane.startSecondServer(
                     flags: ["--client-ca-file=\(pki)/ca-2.crt"])
@@ -254,14 +254,8 @@ extension ControlPlaneFaults {
                 "apiGroups": ["vitistack.io"], "resources": .array(kinds.map { .string($0) }), "verbs": ["*"],
             ]
             _ = try await controlPlane.adminClient().mergePatch(
-                RawObject<ClusterRoleKind>.self, ObjectKey(namespace: "", name: "talos-operator"),
+                ClusterRole.self, ObjectKey(namespace: "", name: "talos-operator"),
                 ["rules": kinds.isEmpty ? [] : [rule]])
         }
     }
-}
-
-private enum ClusterRoleKind: RawKind {
-    static let definition = ResourceDefinition(
-        group: "rbac.authorization.k8s.io", version: "v1", kind: "ClusterRole", plural: "clusterroles",
-        isNamespaced: false)
 }

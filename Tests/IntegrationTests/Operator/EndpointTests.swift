@@ -41,7 +41,7 @@ struct EndpointTests {
             #expect(reason.text.contains("403"), "\(reason.text)")
             #expect(try await process.probe("/healthz").status == 200)
 
-            try await scenario.bindRole(to: user)
+            try await scenario.bindRoles(to: user)
             await process.logLine("Caches are filled")
             #expect(try await process.probe("/readyz") == (200, "ok"))
             try await scenario.create(ClusterDocument("app"))

@@ -19,7 +19,7 @@ struct LeadershipTests {
             for (name, message) in [("one", "Leading"), ("two", "Waiting for leadership")] {
                 let user = "\(name)-\(scenario.namespace)"
                 let kubeconfig = try await scenario.makeUser(user)
-                try await scenario.bindRole(to: user)
+                try await scenario.bindRoles(to: user)
                 let process = try scenario.startOperator(
                     flags: ["--kubeconfig", kubeconfig, "--leader-elect"] + flags
                         + ["--leader-election-namespace", scenario.namespace])

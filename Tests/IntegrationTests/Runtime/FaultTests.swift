@@ -129,7 +129,7 @@ struct FaultTests {
         let bench = try await Bench.disturbed("token")
         let controlPlane = bench.controlPlane
         try await controlPlane.grant(
-            "talos-operator", in: bench.namespace, group: TestResources.group, resources: ["widgets"])
+            Scenario.operatorUser, in: bench.namespace, group: TestResources.group, resources: ["widgets"])
         let (client, link) = try controlPlane.linkedClient(controlPlane.operatorKubeconfig)
         let (waiting, waitingLink) = try controlPlane.linkedClient(controlPlane.operatorKubeconfig)
         try await running(RunningReflector<Widget>(bench, client: client)) { running in

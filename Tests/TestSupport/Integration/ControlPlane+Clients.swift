@@ -13,7 +13,7 @@ extension ControlPlane {
         try linkedClient(adminKubeconfig).client
     }
 
-    /// The client of the user that the shipped ClusterRole is bound to.
+    /// The client of the account that the shipped roles are bound to.
     package func operatorClient() throws -> KubernetesClient {
         try linkedClient(operatorKubeconfig).client
     }

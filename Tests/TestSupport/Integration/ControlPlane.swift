@@ -21,7 +21,7 @@ package struct ControlPlane: Sendable {
 
     /// The kubeconfig of a cluster administrator.
     package var adminKubeconfig: String { value("KUBECONFIG") }
-    /// The kubeconfig of the user that the shipped ClusterRole is bound to.
+    /// The kubeconfig of the account that the shipped roles are bound to.
     package var operatorKubeconfig: String { value("OPERATOR_KUBECONFIG") }
     /// `https://127.0.0.1:port`.
     package var server: String { value("SERVER") }
@@ -73,15 +73,14 @@ package struct ControlPlane: Sendable {
                 + arguments)
     }
 
-    /// Applies the CRDs and the operator's role, and binds the role to the operator's user.
+    /// Applies the CRDs, and the operator's account with the roles and bindings that are shipped.
     package func installOperatorResources() async throws {
         try await kubectl("apply", "--validate=false", "-f", "\(Repository.root)/config/crd")
         try await kubectl(
             "wait", "--for=condition=Established", "--timeout=60s", "-f", "\(Repository.root)/config/crd")
-        try await kubectl("apply", "-f", "\(Repository.root)/config/rbac/role.yaml")
-        try await kubectl(
-            "create", "clusterrolebinding", "talos-operator", "--clusterrole=talos-operator",
-            "--user=talos-operator")
+        for file in ["account", "role", "role-binding", "leader-election"] {
+            try await kubectl("apply", "-f", "\(Repository.root)/config/rbac/\(file).yaml")
+        }
     }
 
     /// Runs a line of bash among the script's own functions, with `STATE` set and `$1` as the argument.

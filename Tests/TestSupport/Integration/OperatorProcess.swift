@@ -11,12 +11,12 @@ package final class OperatorProcess: Sendable {
     package let metricsPort: UInt16
     package let probePort: UInt16
 
-    /// Starts it against `controlPlane` as the restricted user; it watches `namespace` alone.
+    /// Starts it against `controlPlane` as the restricted user; it watches `namespace` alone, or all if that is nil.
     ///
     /// `flags` come last, so they beat those that are set here. `wrapper` is a command that takes ours as its last
     /// arguments and becomes it, as `nice` does.
     package init(
-        _ controlPlane: ControlPlane, namespace: String, flags: [String] = [],
+        _ controlPlane: ControlPlane, namespace: String?, flags: [String] = [],
         environment: [String: String] = [:], resultsPath: String? = nil, wrapper: [String] = []
     ) throws {
         let directory = try resultsPath ?? TemporaryDirectory.make(in: controlPlane.stateDirectory)
@@ -26,8 +26,8 @@ package final class OperatorProcess: Sendable {
                 Repository.operatorBinary, "run", "--kubeconfig", controlPlane.operatorKubeconfig,
                 "--metrics-bind-address", "127.0.0.1:\(metricsPort)",
                 "--health-probe-bind-address", "127.0.0.1:\(probePort)", "--results-path", directory,
-                "--watch-namespace", namespace, "--log-format", "json", "--log-level", "debug",
-            ] + flags,
+                "--log-format", "json", "--log-level", "debug",
+            ] + (namespace.map { ["--watch-namespace", $0] } ?? []) + flags,
             environment: Repository.environment.merging(environment) { $1 })
         self.resultsPath = directory
         self.metricsPort = metricsPort

@@ -95,16 +95,7 @@ final class ChaosRun: Sendable {
 
     /// Rights for the operators, and objects that are none of their business.
     private func prepare() async throws {
-        let binding: JSONValue = [
-            "metadata": ["name": .string(UserPool.group)],
-            "roleRef": [
-                "apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "talos-operator",
-            ],
-            "subjects": [
-                ["kind": "Group", "name": .string(UserPool.group), "apiGroup": "rbac.authorization.k8s.io"]
-            ],
-        ]
-        _ = try await scenario.client.create(RoleBinding.self, binding, namespace: scenario.namespace)
+        try await scenario.bindRoles(to: UserPool.group, kind: "Group")
         let map = try await scenario.client.create(
             ConfigMap.self, TestResources.configMap("somebody"), namespace: scenario.namespace)
         // Without the label that the operators select by.

@@ -40,7 +40,7 @@ extension Scenario {
     ) async throws -> KnownOperator {
         let user = "\(name)-\(namespace)"
         let kubeconfig = try await makeUser(user)
-        for scenario in [self] + rights { try await scenario.bindRole(to: user) }
+        for scenario in [self] + rights { try await scenario.bindRoles(to: user) }
         let process = try startOperator(
             flags: ["--kubeconfig", kubeconfig] + flags, environment: environment, resultsPath: resultsPath,
             wrapper: wrapper, mayEnd: mayEnd)

@@ -6,8 +6,11 @@ import TestSupport
 /// A request that the API server has answered, from its audit log.
 struct AuditEntry: Sendable {
     var verb: String
+    var group: String
     var resource: String
     var subresource: String
+    /// Empty if it was about all of them, or about an object that lives in none.
+    var namespace: String
     var name: String
     var user: String
     var status: Int
@@ -17,8 +20,10 @@ struct AuditEntry: Sendable {
     init(_ event: JSONValue) {
         let object = event["objectRef"] ?? .null
         verb = event["verb"]?.string ?? ""
+        group = object["apiGroup"]?.string ?? ""
         resource = object["resource"]?.string ?? ""
         subresource = object["subresource"]?.string ?? ""
+        namespace = object["namespace"]?.string ?? ""
         name = object["name"]?.string ?? ""
         user = event["user"]?["username"]?.string ?? ""
         status = Int(event["responseStatus"]?["code"]?.integer ?? 0)
@@ -30,8 +35,8 @@ struct AuditEntry: Sendable {
 }
 
 extension Scenario {
-    /// The name of the user that operators run as unless a test says otherwise.
-    static let operatorUser = "talos-operator"
+    /// The name of the user that operators run as unless a test says otherwise: the shipped account.
+    static let operatorUser = "system:serviceaccount:talos-operator-system:talos-operator-controller-manager"
 
     /// What the operators' user asked for in the namespace, in order.
     func requests(of user: String = operatorUser) async throws -> [AuditEntry] {
@@ -73,7 +78,7 @@ extension Scenario {
         return grep.lines
     }
 
-    private static func entry(_ line: String) throws -> AuditEntry {
+    static func entry(_ line: String) throws -> AuditEntry {
         AuditEntry(try JSONValue(json: Array(line.utf8)))
     }
 }

@@ -32,6 +32,7 @@ final class Scenario: Sendable {
         self.controlPlane = controlPlane
         namespace = try await controlPlane.makeNamespace(purpose)
         client = try controlPlane.adminClient()
+        try await moveLeaderElection()
     }
 
     /// Runs `body` in a new namespace and ends what it started; if it throws, the operators' last words are shown.
@@ -71,10 +72,10 @@ final class Scenario: Sendable {
     @discardableResult
     func startOperator(
         flags: [String], environment: [String: String] = [:], resultsPath: String? = nil,
-        wrapper: [String] = [], mayEnd: Bool = false
+        wrapper: [String] = [], everywhere: Bool = false, mayEnd: Bool = false
     ) throws -> OperatorProcess {
         let process = try OperatorProcess(
-            controlPlane, namespace: namespace, flags: flags, environment: environment,
+            controlPlane, namespace: everywhere ? nil : namespace, flags: flags, environment: environment,
             resultsPath: resultsPath, wrapper: wrapper)
         operators.withLock { $0.append(process) }
         if !mayEnd {
@@ -288,15 +289,37 @@ extension Scenario {
         return path
     }
 
-    /// Binds the shipped ClusterRole to a user, in the namespace.
-    func bindRole(to user: String) async throws {
-        let binding: JSONValue = [
-            "metadata": ["name": .string(user)],
-            "roleRef": [
-                "apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "talos-operator",
-            ],
-            "subjects": [["kind": "User", "name": .string(user), "apiGroup": "rbac.authorization.k8s.io"]],
-        ]
-        _ = try await client.create(RoleBinding.self, binding, namespace: namespace)
+    /// Gives the operators' account in the namespace what `leader-election.yaml` gives it in its own: leases of tests
+    /// side by side must not be in each other's way.
+    private func moveLeaderElection() async throws {
+        let path = "\(Repository.root)/config/rbac/leader-election.yaml"
+        for document in try YAML.documents(FileSystem.read(path, limit: 1 << 20)) {
+            let moved = document.mergePatched(with: ["metadata": ["namespace": .string(namespace)]])
+            if document["kind"] == "Role" {
+                _ = try await client.create(Role.self, moved, namespace: namespace)
+            } else {
+                _ = try await client.create(RoleBinding.self, moved, namespace: namespace)
+            }
+        }
+    }
+
+    /// Gives a user or a group what the shipped roles give the operators' account, in the namespace.
+    func bindRoles(to name: String, kind: String = "User") async throws {
+        let roles = [("ClusterRole", "talos-operator"), ("Role", "talos-operator-leader-election")]
+        for (roleKind, role) in roles {
+            let binding: JSONValue = [
+                "metadata": ["name": .string("\(name)-\(roleKind)")],
+                "roleRef": [
+                    "apiGroup": "rbac.authorization.k8s.io", "kind": .string(roleKind), "name": .string(role),
+                ],
+                "subjects": [
+                    [
+                        "kind": .string(kind), "name": .string(name),
+                        "apiGroup": "rbac.authorization.k8s.io",
+                    ]
+                ],
+            ]
+            _ = try await client.create(RoleBinding.self, binding, namespace: namespace)
+        }
     }
 }
