@@ -5,7 +5,8 @@ import Glibc
 /// A thread of the operating system, for what waits in system calls and must therefore not be a task.
 ///
 /// Signals are blocked in it: they are for the one thread that waits for them, and SIGPIPE is an EPIPE from the
-/// call. Those that a fault raises are not, since a blocked one ends the process without a backtrace.
+/// call. Those that a fault raises are not, since a blocked one ends the process without a backtrace; nor is SIGPROF,
+/// with which the crash handler stops a thread to show its stack beside that of the fault.
 package struct SystemThread: Sendable {
     /// The system has no thread to give.
     package struct StartError: Error, Sendable, Hashable, CustomStringConvertible {
@@ -25,7 +26,9 @@ package struct SystemThread: Sendable {
     ) throws(StartError) -> SystemThread {
         var (blocked, former) = (sigset_t(), sigset_t())
         sigfillset(&blocked)
-        for fault in [SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT] { sigdelset(&blocked, fault) }
+        for signal in [SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT, SIGPROF] {
+            sigdelset(&blocked, signal)
+        }
         pthread_sigmask(SIG_SETMASK, &blocked, &former)
         defer { pthread_sigmask(SIG_SETMASK, &former, nil) }
         var attributes = pthread_attr_t()
