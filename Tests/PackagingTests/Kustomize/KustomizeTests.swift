@@ -30,10 +30,12 @@ struct KustomizeTests {
         #expect(Set(samples) == Set(expected.filter { $0 != .null }))
     }
 
-    @Test("Everything in the namespace is in the operator's, which is a restricted one's place")
+    @Test("Everything is in the operator's namespace, where Kubernetes lets in restricted pods alone")
     func namespaces() async throws {
         let objects = try await PackagingTool.kustomize("config/default")
-        #expect(objects.only("Namespace")?.name == PackagingTool.namespace)
+        let namespace = try #require(objects.only("Namespace"))
+        #expect(namespace.name == PackagingTool.namespace)
+        #expect(namespace.labels["pod-security.kubernetes.io/enforce"] == "restricted")
         for object in objects {
             #expect(object.namespace == (object.isClusterScoped ? nil : PackagingTool.namespace), "\(object)")
         }
