@@ -4,6 +4,8 @@ import StructuredData
 import TestSupport
 import Testing
 
+@testable import TalosOperator
+
 /// What single values make of the objects.
 @Suite("The objects of the Helm chart")
 struct ChartObjectsTests {
@@ -46,6 +48,19 @@ struct ChartObjectsTests {
                 #expect(stripped(spec) != spec || plural == "machines")
             }
         }
+    }
+
+    @Test("A package of the chart has all that the links lead to, and makes the same objects")
+    func package() async throws {
+        let (directory, helm) = (try TemporaryDirectory(), "\(Repository.root)/hack/helm.py")
+        _ = try await PackagingTool.output(of: [helm, "package", PackagingTool.chart, "-d", directory.path])
+        let package = "\(directory.path)/talos-operator-\(Version.current).tgz"
+        let values = try #require(ValuesFile.all.first { $0.name == "monitoring.yaml" })
+        let text = try await PackagingTool.output(of: [
+            helm, "template", PackagingTool.release, package, "-n", PackagingTool.namespace, "-f",
+            values.path,
+        ])
+        #expect(try await Set(PackagingTool.objects(text)) == Set(values.objects()))
     }
 
     @Test("They can be left out, and left to go with the release")
