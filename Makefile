@@ -218,6 +218,11 @@ build-installer: ## Write all of that to one file, dist/install.yaml
 	mkdir -p dist
 	$(MANIFESTS) >dist/install.yaml
 
+.PHONY: chart
+chart: ## Package the Helm chart into dist
+	@hack/install-deps.sh helm >/dev/null
+	hack/helm.py package charts/talos-operator --destination dist
+
 .PHONY: bundle
 bundle: ## Make dist/bundle, for Operator Lifecycle Manager
 	KUBECTL='$(KUBECTL)' hack/bundle.py $(IMG)
