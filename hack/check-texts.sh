@@ -9,7 +9,8 @@ shellcheck -x "${scripts[@]}"
 
 yamllint --strict -d '{extends: default, rules: {line-length: disable, document-start: disable,
     comments: {min-spaces-from-content: 1}, comments-indentation: disable, truthy: {check-keys: false},
-    braces: {max-spaces-inside: 1}}}' config examples hack charts/talos-operator/{Chart,values}.yaml
+    braces: {max-spaces-inside: 1}}}' config examples hack charts/talos-operator/{Chart,values}.yaml \
+    Tests/PackagingTests
 
 # Links to files, from the file they are in.
 status=0
