@@ -98,4 +98,48 @@ struct ChartSettingsTests {
         #expect(objects.named("talos-operator-leader-election", "Role") == nil)
         #expect(objects.only("Service") == nil)
     }
+
+    @Test(
+        "The chart refuses the durations that the program would refuse, and no others",
+        arguments: [
+            (["reconcileInterval": "999ms"], false), (["reconcileInterval": "1s"], true),
+            (["reconcileInterval": "24h"], true), (["reconcileInterval": "24h1s"], false),
+            (["gracePeriod": "0s"], true), (["gracePeriod": "1h0m0.5s"], false),
+            (["leaderElection": ["leaseDuration": "10s"]], false),
+            (["leaderElection": ["leaseDuration": "10.001s"]], true),
+            (["leaderElection": ["leaseDuration": "1h"]], true),
+            (["leaderElection": ["leaseDuration": "61m"]], false),
+            (["leaderElection": ["renewDeadline": "15s"]], false),
+            (["leaderElection": ["renewDeadline": "2.4s"]], false),
+            (["leaderElection": ["renewDeadline": "2401ms"]], true),
+            (["leaderElection": ["retryPeriod": "9s"]], false),
+            (["leaderElection": ["retryPeriod": "8s"]], true),
+            (["leaderElection": ["retryPeriod": "0.5s"]], false),
+        ] as [(JSONValue, Bool)])
+    func durations(_ values: JSONValue, _ isAllowed: Bool) async throws {
+        var arguments = ["run"]
+        for member in values.object?.members ?? [] {
+            let group =
+                member.value.texts.isEmpty ? [member.key: member.value.string ?? ""] : member.value.texts
+            for (name, text) in group {
+                let setting = try #require(Setting.all.first { $0.flag.hasSuffix(Self.flag(name)) })
+                arguments.append("--\(setting.flag)=\(text)")
+            }
+        }
+        if isAllowed {
+            #expect(throws: Never.self) { try CommandParser.parse(arguments, environment: [:]) }
+        } else {
+            #expect(throws: UsageError.self) { try CommandParser.parse(arguments, environment: [:]) }
+        }
+        var members = values.object ?? JSONObject()
+        members["terminationGracePeriodSeconds"] = 7200
+        let refusal = try await PackagingTool.refusal(of: .object(members))
+        #expect((refusal == nil) == isAllowed, "\(refusal ?? "")")
+        #expect(refusal?.contains(" is ") ?? true)
+    }
+
+    /// `leaseDuration` as a flag has it: `lease-duration`.
+    private static func flag(_ name: String) -> String {
+        name.map { $0.isUppercase ? "-\($0.lowercased())" : String($0) }.joined()
+    }
 }

@@ -1,7 +1,7 @@
 {{/* What the schema cannot say: values that are right alone and wrong together. */}}
 {{- define "talos-operator.guards" -}}
 {{- with .Values }}
-{{- if has (add 0 .metrics.port) (list (add 0 .health.port)) }}
+{{- if and .metrics.enabled (eq (int .metrics.port) (int .health.port)) }}
 {{- fail (printf "metrics.port and health.port are both %v: must differ" .health.port) }}
 {{- end }}
 {{- if le (.terminationGracePeriodSeconds | float64) (include "talos-operator.seconds" .gracePeriod | float64) }}
@@ -14,9 +14,36 @@
 {{- fail "serviceAccount.name is missing: without serviceAccount.create, rbac.create would give the operator's rights to every pod that runs as default" }}
 {{- end }}
 {{- end }}
+{{- include "talos-operator.guardDurations" . }}
 {{- include "talos-operator.guardResults" . }}
 {{- include "talos-operator.guardMetrics" . }}
 {{- include "talos-operator.guardEnvironment" . }}
+{{- end }}
+
+{{/* What the program would refuse at its start. */}}
+{{- define "talos-operator.guardDurations" -}}
+{{- with .Values }}
+{{- $hour := 3600 }}
+{{- range list
+  (list "reconcileInterval" .reconcileInterval 1 (mul 24 $hour))
+  (list "gracePeriod" .gracePeriod 0 $hour)
+  (list "leaderElection.leaseDuration" .leaderElection.leaseDuration 1 $hour)
+  (list "leaderElection.renewDeadline" .leaderElection.renewDeadline 1 $hour)
+  (list "leaderElection.retryPeriod" .leaderElection.retryPeriod 1 $hour) }}
+{{- $seconds := include "talos-operator.seconds" (index . 1) | float64 }}
+{{- if or (lt $seconds (index . 2 | float64)) (gt $seconds (index . 3 | float64)) }}
+{{- fail (printf "%s is %s: must be from %vs to %vs" (index . 0) (index . 1) (index . 2) (index . 3)) }}
+{{- end }}
+{{- end }}
+{{- $lease := include "talos-operator.seconds" .leaderElection.leaseDuration | float64 }}
+{{- $deadline := include "talos-operator.seconds" .leaderElection.renewDeadline | float64 }}
+{{- if le $lease $deadline }}
+{{- fail (printf "leaderElection.leaseDuration is %s: must be longer than leaderElection.renewDeadline, %s" .leaderElection.leaseDuration .leaderElection.renewDeadline) }}
+{{- end }}
+{{- if le $deadline (mulf 1.2 (include "talos-operator.seconds" .leaderElection.retryPeriod | float64)) }}
+{{- fail (printf "leaderElection.renewDeadline is %s: must be longer than 1.2 times leaderElection.retryPeriod, %s" .leaderElection.renewDeadline .leaderElection.retryPeriod) }}
+{{- end }}
+{{- end }}
 {{- end }}
 
 {{- define "talos-operator.guardResults" -}}
