@@ -102,7 +102,7 @@ integration: test-deps ## Run the tests on a real control plane
 check-crds: control-plane ## Check on a real API server what the CRDs refuse
 	@eval "$$(hack/control-plane.sh up check-crds | grep -E '^(KUBECONFIG|KUBECTL)=')"; \
 	    trap 'hack/control-plane.sh down check-crds' EXIT; \
-	    KUBECONFIG=$$KUBECONFIG KUBECTL=$$KUBECTL hack/check-crds.py
+	    KUBECONFIG=$$KUBECONFIG KUBECTL=$$KUBECTL "$$(hack/install-deps.sh cel)" -B hack/check-crds.py
 
 .PHONY: tsan
 tsan: build-deps ## Run the concurrent tests under the thread sanitizer

@@ -6,6 +6,10 @@ usage: check-crds.py           (KUBECONFIG names the server; nothing but the CRD
 
 Each row of BAD changes one thing in examples/full-cluster.yaml and says what the refusal must name. Everything is sent
 with --dry-run=server and without validation by kubectl, so it is the server's schema alone that decides.
+
+A server before 1.25 ignores x-kubernetes-validations. Then its rules are evaluated here, with cel-python
+(hack/install-deps.sh cel prints a Python that has it): each refuses a row of BAD_WITH_RULES, and all take every row of
+GOOD.
 """
 import copy
 import json
@@ -88,10 +92,23 @@ BAD = [
     ("talosConfig.install.wipe", "no", "spec.talosConfig.install.wipe"),
 ]
 # Refused from 1.25 on, where the rules of x-kubernetes-validations count.
-BAD_WITH_RULES = [("workers", [{"name": "a" * 50, "replicas": 1}], "at most 63 characters")]
+BAD_WITH_RULES = [
+    ("workers", [{"name": "a" * 50, "replicas": 1}], "at most 63 characters"),
+    ("workers", [{"name": "a" * 47, "replicas": 1}, {"name": "a" * 48, "replicas": 11}], "at most 63 characters"),
+    ("talosConfig.cluster.name", "another", "must be the same as clusterName"),
+    ("clusterName", "another", "must be the same as clusterName"),
+    ("talosConfig.cluster.controlPlane.endpoint", "https://another:6443", "must be the same as clusterEndpoint"),
+]
+# Paths and values in turn.
 GOOD = [
-    ("clusterName", "a" * 50),
-    ("clusterEndpoint", "https://[fd00::1]:65535"),
+    ("clusterName", "a" * 50, "talosConfig.cluster.name", MISSING),
+    ("clusterName", "a" * 50, "talosConfig.cluster.name", "a" * 50),
+    ("clusterEndpoint", "https://[fd00::1]:65535", "talosConfig.cluster.controlPlane", MISSING),
+    ("workers", [{"name": "a" * 48, "replicas": 10}]),
+    ("talosConfig.cluster.name", MISSING),
+    ("talosConfig.cluster.controlPlane", {}),
+    ("talosConfig.cluster.controlPlane", MISSING),
+    ("talosConfig.cluster", MISSING),
     ("podSubnets", []),
     ("podSubnets", ["0.0.0.0/0", "fd00:10:244::/56", "2001:db8::/128"]),
     ("workers", MISSING),
@@ -112,52 +129,111 @@ def kubectl(*arguments, text=None):
     return done.returncode, done.stdout, done.stderr
 
 
-def changed(base, name, path, value):
-    """`base` under another name, with `value` at `path` below spec."""
+def changed(base, name, *changes):
+    """`base` under another name, with each value at the path below spec that stands before it."""
     result = copy.deepcopy(base)
     result["metadata"] = {"name": name}
-    *parents, last = path.split(".")
-    node = result["spec"]
-    for key in parents:
-        node = node[key]
-    if value is MISSING:
-        del node[last]
-    else:
-        node[last] = value
+    for path, value in zip(changes[::2], changes[1::2]):
+        *parents, last = path.split(".")
+        node = result["spec"]
+        for key in parents:
+            node = node[key]
+        if value is MISSING:
+            del node[last]
+        else:
+            node[last] = value
     return result
 
 
-def main():
+def documents(text):
+    """The JSON documents that stand one after the other."""
+    decoder, at = json.JSONDecoder(), 0
+    while at < len(text.rstrip()):
+        document, at = decoder.raw_decode(text, at)
+        yield document
+        at += len(text[at:]) - len(text[at:].lstrip())
+
+
+class Rules:
+    """The x-kubernetes-validations of the CRDs, evaluated here."""
+
+    def __init__(self, schema):
+        # Here, because a server of 1.25 or later needs it not.
+        import celpy
+        self.celpy = celpy
+        self.all = list(self._find(schema, ()))
+
+    def _find(self, schema, path):
+        for rule in schema.get("x-kubernetes-validations", []):
+            environment = self.celpy.Environment()
+            yield path, environment.program(environment.compile(rule["rule"])), " ".join(rule["message"].split())
+        for key, child in schema.get("properties", {}).items():
+            yield from self._find(child, (*path, key))
+        if "x-kubernetes-validations" in json.dumps(schema.get("items", {})):
+            sys.exit(f"{'.'.join(path)}[]: rules of elements are not evaluated here")
+
+    def refusals(self, document):
+        """The messages of the rules that a document breaks."""
+        for path, program, message in self.all:
+            value = document
+            for key in path:
+                value = value.get(key) if isinstance(value, dict) else None
+            if value is not None and not program.evaluate({"self": self.celpy.json_to_cel(value)}):
+                yield message
+
+
+def install():
+    """Puts the CRDs there; returns the example that rows change, the schema of clusters, and whether rules count."""
+    crd = "crd/kubernetesclusters.vitistack.io"
     code, _, error = kubectl("apply", "--validate=false", "-f", str(ROOT / "config/crd"))
     if code == 0:
         code, _, error = kubectl(
-            "wait", "--for=condition=Established", "--timeout=30s", "crd/kubernetesclusters.vitistack.io",
-            "crd/machines.vitistack.io")
+            "wait", "--for=condition=Established", "--timeout=30s", crd, "crd/machines.vitistack.io")
     if code == 0:
-        code, text, error = kubectl(
+        code, base, error = kubectl(
             "create", "--dry-run=client", "--validate=false", "-o", "json", "-f",
             str(ROOT / "examples/full-cluster.yaml"))
+    if code == 0:
+        # Read by kubectl, which keeps what the server would drop.
+        code, definition, error = kubectl(
+            "create", "--dry-run=client", "--validate=false", "-o", "json", "-f",
+            str(ROOT / "config/crd/vitistack.io_kubernetesclusters.yaml"))
     if code != 0:
         sys.exit(error)
-    base = json.loads(text)
     _, version, _ = kubectl("version", "-o", "json")
     has_rules = int(re.sub(r"\D", "", json.loads(version)["serverVersion"]["minor"])) >= 25
-    bad = BAD + (BAD_WITH_RULES if has_rules else [])
+    schema = json.loads(definition)["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
+    return json.loads(base), schema, has_rules
+
+
+def main():
+    base, schema, has_rules = install()
+    bad = BAD + BAD_WITH_RULES
     items = [changed(base, f"bad-{i}", *row[:2]) for i, row in enumerate(bad)]
     items += [changed(base, f"good-{i}", *row) for i, row in enumerate(GOOD)]
     bundle = json.dumps({"apiVersion": "v1", "kind": "List", "items": items})
-    _, accepted, refused = kubectl("create", "--dry-run=server", "--validate=false", "-f", "-", text=bundle)
-    accepted = set(re.findall(r"/((?:good|bad)-\d+) created", accepted))
+    _, output, refused = kubectl(
+        "create", "--dry-run=server", "--validate=false", "-o", "json", "-f", "-", text=bundle)
+    accepted = {document["metadata"]["name"]: document for document in documents(output)}
     messages = dict(re.findall(r'"(\w+-\d+)" is invalid: (.*?)(?=\nThe |\nError |\Z)', refused, re.DOTALL))
+    unused = set()
+    if not has_rules:
+        rules = Rules(schema)
+        unused = {message for _, _, message in rules.all}
+        for name in list(accepted):
+            if broken := list(rules.refusals(accepted[name])):
+                messages[name] = "; ".join(broken)
+                unused -= set(broken)
+                del accepted[name]
 
-    problems = []
+    problems = [f"no row breaks the rule: {message}" for message in unused]
     for index, (path, value, named) in enumerate(bad):
         message = re.sub(r"\[\d+\]", "", messages.get(f"bad-{index}", ""))  # old servers give no index
         if f"bad-{index}" in accepted or named not in message:
             problems.append(f"spec.{path} = {value!r} was not refused for {named}: {message or 'accepted'}")
-    for index, (path, value) in enumerate(GOOD):
+    for index, row in enumerate(GOOD):
         if f"good-{index}" not in accepted:
-            problems.append(f"spec.{path} = {value!r} was refused: {messages.get(f'good-{index}', refused)}")
+            problems.append(f"{row} was refused: {messages.get(f'good-{index}', refused)}")
     print("\n".join(problems) if problems else f"check-crds: {len(bad)} refused and {len(GOOD)} accepted, as they should")
     return 1 if problems else 0
 

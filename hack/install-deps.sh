@@ -13,6 +13,7 @@ usage: hack/install-deps.sh GROUP...
   build          headers and libraries that `swift build` links with
   check          linters and tools of `make check`
   control-plane  what hack/control-plane.sh needs to build and run a control plane
+  cel            a Python that evaluates the rules of the CRDs, in the cache; prints its path
   prometheus     Prometheus and promtool, unpacked into the cache (no service is installed); prints the latter's path
   helm           Helm as a library for hack/helm.py, in the cache; prints the path of its Python
   all            all of them
@@ -30,7 +31,7 @@ packages_of() {
             echo ca-certificates curl dpkg-dev gcc golang-github-modern-go-reflect2-dev golang-go jq \
                 libc6-dev make openssl python3-h2 python3-venv rsync
             ;;
-        helm) echo python3-venv ;;
+        cel | helm) echo python3-venv ;;
         prometheus) ;;
         *) die "unknown group '$1' (see --help)" ;;
     esac
@@ -109,12 +110,32 @@ install_helm() {
     printf '%s\n' "$home/bin/python"
 }
 
+install_cel() {
+    local version=0.5.0 home work
+    home=$CACHE/cel-$version
+    if [[ ! -x $home/bin/python ]]; then
+        mkdir -p "$CACHE"
+        work=$(mktemp -d "$CACHE/cel.XXXXXX")
+        # shellcheck disable=SC2064 # the directory of now
+        trap "rm -rf '$work'" EXIT
+        say "getting cel-python $version"
+        if ! { python3 -m venv "$work/venv" && "$work/venv/bin/python" -m pip --disable-pip-version-check \
+            install --only-binary :all: "cel-python==$version"; } >"$work/log" 2>&1; then
+            tail -n 5 "$work/log" >&2
+            die "pip cannot install cel-python"
+        fi
+        # Somebody else may have been faster.
+        mv -T "$work/venv" "$home" 2>/dev/null || [[ -x $home/bin/python ]]
+    fi
+    printf '%s\n' "$home/bin/python"
+}
+
 main() {
     local group groups=("$@") list packages=()
     case ${1:-} in
         "") usage >&2 && exit 2 ;;
         -h | --help) usage && exit ;;
-        all) groups=(build check control-plane prometheus helm) ;;
+        all) groups=(build check control-plane cel prometheus helm) ;;
     esac
     for group in "${groups[@]}"; do
         list=$(packages_of "$group")
@@ -123,6 +144,7 @@ main() {
     done
     install_packages "${packages[@]}"
     for group in "${groups[@]}"; do
+        [[ $group != cel ]] || install_cel
         [[ $group != prometheus ]] || install_prometheus
         [[ $group != helm ]] || install_helm
     done

@@ -61,6 +61,63 @@ struct CustomResourceDefinitionTests {
         }
     }
 
+    @Test("every field and every column says what it is, and nobody has to guess")
+    func descriptions() throws {
+        for (name, definition) in [("KubernetesCluster", clusters), ("Machine", machines)] {
+            // The server describes metadata itself.
+            let mute = try Self.undescribed(schema(definition, ""), at: name).filter {
+                $0 != "\(name).metadata"
+            }
+            #expect(mute == [])
+            let columns = definition["spec"]?["versions"]?.array?.first?["additionalPrinterColumns"]?.array
+            for column in try #require(columns) {
+                #expect(column["description"]?.string?.hasSuffix(".") == true, "\(name): \(column)")
+            }
+        }
+    }
+
+    private static func undescribed(_ schema: JSONValue, at path: String) -> [String] {
+        var paths = schema["description"]?.string?.hasSuffix(".") == true ? [] : [path]
+        for member in schema["properties"]?.object?.members ?? [] {
+            paths += undescribed(member.value, at: "\(path).\(member.key)")
+        }
+        for key in ["items", "additionalProperties"] where schema[key]?.object != nil {
+            paths += undescribed(schema[key] ?? .null, at: "\(path).*")
+        }
+        return paths
+    }
+
+    @Test("kubectl knows them by short names and by one for all, and shows what matters first")
+    func columns() {
+        for (definition, shortName, columns) in [
+            (
+                clusters, "kc",
+                [
+                    "Phase", "Ready", "ControlPlane", "Workers", "Machines", "Kubernetes", "Talos",
+                    "Endpoint",
+                    "Message", "Age",
+                ]
+            ),
+            (machines, "ma", ["Cluster", "Role", "Group", "Phase", "Ready", "Provider", "Class", "Age"]),
+        ] {
+            let names = definition["spec"]?["names"]
+            #expect(names?["shortNames"] == [.string(shortName)] && names?["categories"] == ["vitistack"])
+            let version = definition["spec"]?["versions"]?.array?.first
+            #expect(version?["additionalPrinterColumns"]?.array?.map { $0["name"]?.string } == columns)
+            #expect(version?["subresources"]?["scale"] == nil)
+        }
+    }
+
+    @Test("what talosConfig repeats may be as long as what it repeats")
+    func repeatedFields() throws {
+        for (field, repeated) in [
+            ("clusterName", "talosConfig.cluster.name"),
+            ("clusterEndpoint", "talosConfig.cluster.controlPlane.endpoint"),
+        ] {
+            #expect(try cluster(field)["maxLength"] == cluster(repeated)["maxLength"])
+        }
+    }
+
     @Test("what has to be there is what the validation misses first")
     func required() throws {
         guard case .invalid(let problems) = ClusterValidation(.object([:])) else {

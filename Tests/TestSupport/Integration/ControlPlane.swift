@@ -65,6 +65,13 @@ package struct ControlPlane: Sendable {
     /// - Throws: `ScriptError` with the output if kubectl fails.
     @discardableResult
     package func kubectl(_ arguments: String...) async throws -> [String] {
+        try await kubectl(arguments)
+    }
+
+    /// Runs kubectl as the administrator and returns its output.
+    ///
+    /// - Throws: `ScriptError` with the output if kubectl fails.
+    package func kubectl(_ arguments: [String]) async throws -> [String] {
         try await Self.run(
             [
                 value("KUBECTL"), "--kubeconfig", adminKubeconfig, "--cache-dir",
