@@ -31,10 +31,53 @@ struct ExamplesTests {
     func list() throws {
         let rows = try MarkdownTable(of: "examples/README.md", column: "file").rows
         let names = try FileSystem.list(Self.directory).filter { $0.hasSuffix(".yaml") }
-        #expect(rows.compactMap(\.first).sorted() == names)
+        #expect(rows.compactMap(\.first).sorted() == names.sorted())
         for row in rows {
             #expect(row.last == "\(try render(row[0]).manifests.count)", "\(row[0])")
         }
+    }
+
+    @Test("The full cluster has every field of the schema")
+    func fullCluster() throws {
+        let definition = "\(Repository.root)/config/crd/vitistack.io_kubernetesclusters.yaml"
+        let version = try YAML.documents(FileSystem.read(definition, limit: 1 << 20)).first?["spec"]?[
+            "versions"]
+        let schema = try #require(
+            version?.array?.first?["schema"]?["openAPIV3Schema"]?["properties"]?["spec"])
+        let bytes = try FileSystem.read("\(Self.directory)/full-cluster.yaml", limit: 1 << 20)
+        let spec = try #require(YAML.documents(bytes).first?["spec"])
+        let missing = Self.fields(schema, at: "spec").subtracting(Self.values(spec, at: "spec"))
+        #expect(missing == [])
+    }
+
+    /// The paths of everything that a schema names; the elements of a list share one.
+    private static func fields(_ schema: JSONValue, at path: String) -> Set<String> {
+        if let items = schema["items"] { return fields(items, at: "\(path).*") }
+        let members = schema["properties"]?.object?.members ?? []
+        return members.reduce(into: [path]) { paths, member in
+            paths.formUnion(fields(member.value, at: "\(path).\(member.key)"))
+        }
+    }
+
+    /// The paths of everything that has a value.
+    private static func values(_ value: JSONValue, at path: String) -> Set<String> {
+        if let elements = value.array {
+            return elements.reduce(into: []) { $0.formUnion(values($1, at: "\(path).*")) }
+        }
+        let members = value.object?.members ?? []
+        return members.reduce(into: [path]) { paths, member in
+            paths.formUnion(values(member.value, at: "\(path).\(member.key)"))
+        }
+    }
+
+    @Test("What a template says about nodes is beside what the operator adds")
+    func nodeTaints() throws {
+        let manifests = try render("ha-cluster.yaml").manifests
+        let machine = try #require(manifests.first { $0.path.hasSuffix("storage-0.yaml") }?.document)
+        let talosConfig = machine["spec"]?["talosConfig"]
+        #expect(talosConfig?["nodeTaints"] == ["node.example.com/storage": "true:NoSchedule"])
+        #expect(talosConfig?["machineType"] == "worker")
+        #expect(machine["metadata"]?["labels"]?["example.com/tier"] == "storage")
     }
 
     @Test("The simple cluster has the five Machines of the specification")

@@ -96,7 +96,7 @@ struct CommandLineTests {
                 "apply", "-n", scenario.namespace, "-f", "\(directory)/full-cluster")
             let machines = try await scenario.machines()
             #expect(machines.count == 6)
-            #expect(machines.contains { $0.spec("serial") == 9_007_199_254_740_993 })
+            #expect(machines.contains { $0.spec("serial") == 9_007_199_254_740_991 })
             _ = await (try Subprocess(["/bin/rm", "-r", directory])).ending()
         }
     }
