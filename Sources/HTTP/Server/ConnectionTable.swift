@@ -63,7 +63,7 @@ extension ServerConnection.Phase {
         case .closed: 0
         case .lingering: 1
         case .idle: 2
-        case .head, .sending: 3
+        case .head, .waiting, .sending: 3
         }
     }
 }

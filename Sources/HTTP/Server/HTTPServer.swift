@@ -25,7 +25,7 @@ package enum HTTPServerError: Error, Sendable, Hashable, CustomStringConvertible
 package final class HTTPServer: Sendable {
     private enum Phase {
         case new
-        case running(StopSignal, port: UInt16)
+        case running(ServerMailbox, port: UInt16)
         case stopped
     }
 
@@ -38,18 +38,17 @@ package final class HTTPServer: Sendable {
     private let configuration: HTTPServerConfiguration
     private let clock: any Clock
     private let certificate: ServerCertificate?
-    private let handler: @Sendable (ServerRequest) -> ServerResponse
+    private let handler: ServerHandler
     private let state = Locked(State())
 
     /// Prepares a server; nothing happens before `start`.
     ///
     /// With a `certificate` the server speaks TLS and nothing else.
     /// `handler` runs on the server's one thread, so while it works everybody waits: it must be quick and
-    /// must not wait for anything.
+    /// must not wait for anything. What takes longer is done elsewhere and answered later.
     package init(
         _ configuration: HTTPServerConfiguration, clock: any Clock = SystemClock(),
-        certificate: ServerCertificate? = nil,
-        handler: @escaping @Sendable (ServerRequest) -> ServerResponse
+        certificate: ServerCertificate? = nil, deferring handler: @escaping ServerHandler
     ) {
         self.configuration = configuration
         self.clock = clock
@@ -57,8 +56,17 @@ package final class HTTPServer: Sendable {
         self.handler = handler
     }
 
+    /// The same with a handler that answers every request at once.
+    package convenience init(
+        _ configuration: HTTPServerConfiguration, clock: any Clock = SystemClock(),
+        certificate: ServerCertificate? = nil,
+        handler: @escaping @Sendable (ServerRequest) -> ServerResponse
+    ) {
+        self.init(configuration, clock: clock, certificate: certificate) { request, _ in handler(request) }
+    }
+
     deinit {
-        raiseStopSignal()
+        requestStop()
     }
 
     /// Binds the address and serves from then on.
@@ -88,7 +96,7 @@ package final class HTTPServer: Sendable {
     /// It returns when the thread has let go of every socket, after `HTTPServerLimits.drainTimeout` at the
     /// latest and whether or not the calling task is cancelled.
     package func stop() async {
-        raiseStopSignal()
+        requestStop()
         await withCheckedContinuation { continuation in
             let isDone = state.withLock { state in
                 guard case .running = state.phase else { return true }
@@ -100,7 +108,7 @@ package final class HTTPServer: Sendable {
     }
 
     private func run() throws(SocketError) -> Phase {
-        let signal = try StopSignal()
+        let mailbox = try ServerMailbox()
         let listener = try Sockets.listen(configuration.address)
         let port = Sockets.port(of: listener)
         let (limits, clock, certificate) = (configuration.limits, clock, certificate)
@@ -108,7 +116,7 @@ package final class HTTPServer: Sendable {
         do throws(SystemThread.StartError) {
             try SystemThread.start {
                 var loop = ServerLoop(
-                    listener: listener, stopSignal: signal, limits: limits, clock: clock,
+                    listener: listener, mailbox: mailbox, limits: limits, clock: clock,
                     certificate: certificate, handler: handler)
                 loop.run()
                 Self.finish(state)
@@ -117,12 +125,12 @@ package final class HTTPServer: Sendable {
             close(listener)
             throw SocketError("pthread_create", code: error.code)
         }
-        return .running(signal, port: port)
+        return .running(mailbox, port: port)
     }
 
-    private func raiseStopSignal() {
+    private func requestStop() {
         state.withLock { state in
-            if case .running(let signal, _) = state.phase { signal.raise() }
+            if case .running(let mailbox, _) = state.phase { mailbox.requestStop() }
         }
     }
 

@@ -20,6 +20,8 @@ package struct HTTPServerLimits: Sendable, Hashable {
     package var headTimeout: Duration
     /// How long a connection may stay open between requests; longer than the usual scrape interval.
     package var idleTimeout: Duration
+    /// How long a handler may take that answers later.
+    package var answerTimeout: Duration
     /// How long a client may take to read a response.
     package var sendTimeout: Duration
     /// How long a closing connection waits for the client to close too; see `ServerConnection`.
@@ -32,12 +34,14 @@ package struct HTTPServerLimits: Sendable, Hashable {
 
     package init(
         connections: Int = 256, headTimeout: Duration = .seconds(5), idleTimeout: Duration = .seconds(60),
-        sendTimeout: Duration = .seconds(30), lingerTimeout: Duration = .seconds(2),
+        answerTimeout: Duration = .seconds(15), sendTimeout: Duration = .seconds(30),
+        lingerTimeout: Duration = .seconds(2),
         queuedBytes: Int = 4 << 20, drainTimeout: Duration = .seconds(1)
     ) {
         self.connections = max(1, connections)
         self.headTimeout = headTimeout
         self.idleTimeout = idleTimeout
+        self.answerTimeout = answerTimeout
         self.sendTimeout = sendTimeout
         self.lingerTimeout = lingerTimeout
         self.queuedBytes = queuedBytes

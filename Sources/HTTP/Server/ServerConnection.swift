@@ -11,6 +11,8 @@ struct ServerConnection {
         case head
         /// Between two requests.
         case idle
+        /// The answer is made elsewhere; see `PendingResponse`.
+        case waiting
         /// A response is on its way.
         case sending
         /// Our side is closed; what the client still sends is thrown away until it closes too.
@@ -23,13 +25,17 @@ struct ServerConnection {
     private(set) var phase = Phase.head
     /// When the phase began.
     private(set) var since: Instant
+    /// Which answer is waited for.
+    var ticket: ServerMailbox.Ticket?
 
     private var parser = RequestParser()
     /// Whether the parser may hold a whole request.
     private var isUnparsed = false
     private var output: [UInt8] = []
     private var sentCount = 0
-    private var closesAfterOutput = false
+    /// What the request at hand says about its answer.
+    private var bodyIsDropped = false
+    private var persistence = Persistence.keep
     private var hasPeerClosed = false
 
     init(now: Instant) {
@@ -41,7 +47,7 @@ struct ServerConnection {
         switch phase {
         case .head, .idle: !hasPeerClosed && !isUnparsed
         case .lingering: true
-        case .sending, .closed: false
+        case .waiting, .sending, .closed: false
         }
     }
 
@@ -58,6 +64,7 @@ struct ServerConnection {
         switch phase {
         case .head: since + limits.headTimeout
         case .idle: since + limits.idleTimeout
+        case .waiting: since + limits.answerTimeout
         case .sending: since + limits.sendTimeout
         case .lingering: since + limits.lingerTimeout
         case .closed: since
@@ -79,24 +86,34 @@ struct ServerConnection {
         if phase == .lingering { enter(.closed, now) }
     }
 
-    /// Answers the next request, if it is there in whole.
-    mutating func serve(now: Instant, _ handler: (ServerRequest) -> ServerResponse) {
+    /// Answers the next request, if it is there in whole; without an answer yet the connection waits for one.
+    mutating func serve(now: Instant, _ handler: (ServerRequest) -> ServerResponse?) {
         isUnparsed = false
         switch parser.next() {
         case .needsMore where hasPeerClosed: enter(.closed, now)
         case .needsMore: break
         case .request(let request, let persistence):
-            let response = handler(request)
-            send(response.encoded(bodyIsDropped: request.method == .head, persistence: persistence), now)
-            closesAfterOutput = persistence == .close
+            (bodyIsDropped, self.persistence) = (request.method == .head, persistence)
+            if let response = handler(request) {
+                answer(response, now: now)
+            } else {
+                enter(.waiting, now)
+            }
         case .refusal(let status): refuse(.refusal(status), now: now)
         }
     }
 
     /// Sends a last response, whatever the client has asked for.
     mutating func refuse(_ response: ServerResponse, now: Instant) {
-        send(response.encoded(bodyIsDropped: false, persistence: .close), now)
-        closesAfterOutput = true
+        (bodyIsDropped, persistence) = (false, .close)
+        answer(response, now: now)
+    }
+
+    /// Sends the answer to the request at hand.
+    mutating func answer(_ response: ServerResponse, now: Instant) {
+        ticket = nil
+        output = response.encoded(bodyIsDropped: bodyIsDropped, persistence: persistence)
+        enter(.sending, now)
     }
 
     /// Ends the conversation without a response.
@@ -110,17 +127,12 @@ struct ServerConnection {
         guard sentCount >= output.count else { return }
         output = []
         sentCount = 0
-        if closesAfterOutput {
+        if persistence == .close {
             end(now: now)
         } else {
             isUnparsed = parser.hasInput
             enter(parser.hasInput ? .head : .idle, now)
         }
-    }
-
-    private mutating func send(_ bytes: [UInt8], _ now: Instant) {
-        output = bytes
-        enter(.sending, now)
     }
 
     private mutating func enter(_ phase: Phase, _ now: Instant) {

@@ -6,8 +6,8 @@ import Platform
 struct ServerLoop {
     private let clock: any Clock
     private let certificate: ServerCertificate?
-    private let handler: @Sendable (ServerRequest) -> ServerResponse
-    private let stopSignal: StopSignal
+    private let handler: ServerHandler
+    private let mailbox: ServerMailbox
     /// Nil once stopping.
     private var listener: Int32?
     private var table: ConnectionTable
@@ -16,6 +16,7 @@ struct ServerLoop {
     private var requests: [pollfd] = []
     private var buffer = [UInt8](repeating: 0, count: RequestParser.headLimit)
     private var drainDeadline = Instant.distantFuture
+    private var ticketCount: UInt64 = 0
     /// When to accept again after the process had run out of descriptors.
     private var acceptsAgain: Instant?
 
@@ -27,25 +28,25 @@ struct ServerLoop {
 
     /// Takes the listening socket over and closes it in the end.
     init(
-        listener: Int32, stopSignal: StopSignal, limits: HTTPServerLimits, clock: any Clock,
-        certificate: ServerCertificate?, handler: @escaping @Sendable (ServerRequest) -> ServerResponse
+        listener: Int32, mailbox: ServerMailbox, limits: HTTPServerLimits, clock: any Clock,
+        certificate: ServerCertificate?, handler: @escaping ServerHandler
     ) {
         self.listener = listener
-        self.stopSignal = stopSignal
+        self.mailbox = mailbox
         self.clock = clock
         self.certificate = certificate
         self.handler = handler
         table = ConnectionTable(limits: limits)
     }
 
-    /// Serves until the stop signal, then until the last response is read or the drain timeout is over.
+    /// Serves until asked to stop, then until the last response is read or the drain timeout is over.
     mutating func run() {
         while true {
             for descriptor in table.expired(at: clock.now) { drop(descriptor) }
             if listener == nil && (!table.hasUnsentResponses || clock.now >= drainDeadline) { break }
             waitForSockets()
             serveConnections()
-            if requests.first?.revents != 0 { beginStop() }
+            if requests.first?.revents != 0 { readMail() }
             acceptConnections()
         }
         for descriptor in table.connections.keys { drop(descriptor) }
@@ -55,8 +56,7 @@ struct ServerLoop {
 
     private mutating func waitForSockets() {
         requests.removeAll(keepingCapacity: true)
-        requests.append(
-            pollfd(fd: listener == nil ? -1 : stopSignal.descriptor, events: Int16(POLLIN), revents: 0))
+        requests.append(pollfd(fd: mailbox.descriptor, events: Int16(POLLIN), revents: 0))
         if let acceptsAgain, acceptsAgain <= clock.now { self.acceptsAgain = nil }
         let accepts = listener != nil && acceptsAgain == nil
         requests.append(pollfd(fd: accepts ? listener ?? -1 : -1, events: Int16(POLLIN), revents: 0))
@@ -115,10 +115,17 @@ struct ServerLoop {
         }
         if connection.canServe {
             for reader in table.excessReaders { drop(reader) }
-            connection.serve(now: clock.now, handler)
+            serve(&connection, request.fd)
         }
         guard connection.phase == .sending else { return connection.phase != .closed }
         return send(&connection, self.stream(request.fd))
+    }
+
+    private mutating func serve(_ connection: inout ServerConnection, _ descriptor: Int32) {
+        ticketCount += 1
+        let ticket = ServerMailbox.Ticket(descriptor: descriptor, number: ticketCount)
+        connection.serve(now: clock.now) { handler($0, PendingResponse(mailbox: mailbox, ticket: ticket)) }
+        if connection.phase == .waiting { connection.ticket = ticket }
     }
 
     private mutating func receive(_ connection: inout ServerConnection, _ stream: ServerStream) -> Bool {
@@ -206,6 +213,19 @@ struct ServerLoop {
             sessions[descriptor] = session
         }
         table.connections[descriptor] = ServerConnection(now: clock.now)
+    }
+
+    // MARK: - Mail
+
+    private mutating func readMail() {
+        let (mail, now) = (mailbox.empty(), clock.now)
+        for (ticket, response) in mail.answers {
+            // Whoever asked may have gone, and another have the same socket.
+            guard table.connections[ticket.descriptor]?.ticket == ticket else { continue }
+            for reader in table.excessReaders { drop(reader) }
+            table.connections[ticket.descriptor]?.answer(response, now: now)
+        }
+        if mail.wantsStop && listener != nil { beginStop() }
     }
 
     private mutating func beginStop() {

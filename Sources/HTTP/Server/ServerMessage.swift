@@ -89,6 +89,20 @@ package struct ServerResponse: Sendable, Hashable {
     }
 }
 
+/// Where the answer to a request goes whose handler could not give it at once.
+package struct PendingResponse: Sendable {
+    let mailbox: ServerMailbox
+    let ticket: ServerMailbox.Ticket
+
+    /// Hands the answer in, from any thread; the first one counts, and none if the connection is gone by now.
+    package func resume(returning response: ServerResponse) {
+        mailbox.post(response, to: ticket)
+    }
+}
+
+/// Answers a request, or returns nil and answers later by the `PendingResponse`.
+package typealias ServerHandler = @Sendable (ServerRequest, PendingResponse) -> ServerResponse?
+
 extension ServerResponse {
     /// The answer to a request that the server does not hand to its handler.
     static func refusal(_ status: Int) -> ServerResponse {

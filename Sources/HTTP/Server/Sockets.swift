@@ -159,26 +159,3 @@ enum Sockets {
         return address
     }
 }
-
-/// A pipe that wakes a thread out of `poll`.
-final class StopSignal: Sendable {
-    private let writing: OwnedDescriptor
-    private let reading: OwnedDescriptor
-
-    init() throws(SocketError) {
-        var descriptors: [Int32] = [0, 0]
-        guard pipe(&descriptors) == 0 else { throw SocketError("pipe") }
-        reading = OwnedDescriptor(descriptors[0])
-        writing = OwnedDescriptor(descriptors[1])
-        descriptors.forEach(Sockets.makeNonBlocking)
-    }
-
-    /// The descriptor that is readable for good once the signal has been raised.
-    var descriptor: Int32 { reading.raw }
-
-    func raise() {
-        var byte: UInt8 = 1
-        // A full pipe is as good a signal as one more byte.
-        _ = write(writing.raw, &byte, 1)
-    }
-}

@@ -101,6 +101,21 @@ struct ServerConnectionTests {
         #expect(connection.phase == .closed)
     }
 
+    @Test("waits for an answer that comes later, reads nothing meanwhile, and gives it 15 seconds")
+    func waiting() {
+        var connection = ServerConnection(now: at(0))
+        connection.receive(Self.request + Self.request, now: at(1))
+        connection.serve(now: at(1)) { _ in nil }
+        #expect(connection.phase == .waiting && !connection.wantsInput && !connection.canServe)
+        #expect(connection.deadline(limits) == at(16))
+        connection.answer(.text(200, "ok"), now: at(9))
+        #expect(connection.phase == .sending && connection.deadline(limits) == at(39))
+        sendAll(&connection, at: 9)
+        #expect(connection.canServe)
+        connection.serve(now: at(9)) { _ in .text(200, "ok") }
+        #expect(connection.phase == .sending)
+    }
+
     @Test("is not kept alive by empty lines")
     func emptyLines() {
         var connection = ServerConnection(now: at(0))
