@@ -64,8 +64,8 @@ let package = Package(
         module("HTTP", ["CCurl", "COpenSSL", "Platform"]),
         // Object model, requests as values, REST client, watch stream, kubeconfig and in-cluster configuration.
         module("Kubernetes", ["HTTP", "StructuredData", "Platform"]),
-        // Reflector, store, work queue, controller, events, leader election, manager.
-        module("ControllerRuntime", ["Kubernetes", "StructuredData", "Observability", "Platform"]),
+        // Reflector, store, work queue, controller, events, leader election, authorizer, manager.
+        module("ControllerRuntime", ["Kubernetes", "HTTP", "StructuredData", "Observability", "Platform"]),
         // The domain: a KubernetesCluster becomes Machines, manifests and a status.
         module(
             "ClusterController",

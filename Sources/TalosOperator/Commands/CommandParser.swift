@@ -142,14 +142,29 @@ extension SettingsReader {
         return found
     }
 
-    /// Whoever names a certificate does not expect to be scraped in the clear.
     private func metricsSecurity() -> [SettingProblem] {
+        var found: [SettingProblem] = []
         let path = settings.metricsCertPath
-        guard path.isEmpty == settings.metricsSecure else { return [] }
-        let allowed =
-            settings.metricsSecure
-            ? "the path of a directory with --metrics-secure" : "left out without --metrics-secure"
-        return [SettingProblem(setting: "--metrics-cert-path", value: path, allowed: allowed)]
+        if settings.metricsSecure && path.isEmpty {
+            found.append(
+                SettingProblem(
+                    setting: "--metrics-cert-path", value: path,
+                    allowed: "the path of a directory with --metrics-secure"))
+        }
+        // Whoever names a certificate does not expect to be scraped in the clear.
+        if !settings.metricsSecure && !path.isEmpty {
+            found.append(
+                SettingProblem(
+                    setting: "--metrics-cert-path", value: path,
+                    allowed: "left out without --metrics-secure"))
+        }
+        if settings.metricsAuthorization && !settings.metricsSecure {
+            found.append(
+                SettingProblem(
+                    setting: "--metrics-authorization", value: "true",
+                    allowed: "false without --metrics-secure, since tokens must not travel in the clear"))
+        }
+        return found
     }
 }
 

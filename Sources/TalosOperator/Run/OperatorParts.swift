@@ -101,10 +101,21 @@ extension OperatorParts {
             servers.append(try started("probe server", Endpoints.probes(checks, on: address)))
         }
         if let address = settings.metricsBindAddress {
-            let server = Endpoints.metrics(registry, on: address, certificate: try metricsCertificate())
+            let authorizer = metricsAuthorizer()
+            let server = Endpoints.metrics(
+                registry, on: address, certificate: try metricsCertificate(), authorizer: authorizer)
             servers.append(try started("metrics server", server))
+            if let authorizer {
+                servers.append(Runnable(name: "metrics authorizer") { await authorizer.run() })
+            }
         }
         return servers
+    }
+
+    private func metricsAuthorizer() -> TokenAuthorizer? {
+        guard settings.metricsAuthorization else { return nil }
+        return TokenAuthorizer(
+            clock: clock, logger: logger, review: TokenAuthorizer.reviews(by: client, path: "/metrics"))
     }
 
     private func metricsCertificate() throws(Operator.StartError) -> ServerCertificate? {

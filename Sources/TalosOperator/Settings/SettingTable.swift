@@ -124,6 +124,10 @@ extension Setting {
         text(
             "metrics-cert-key", nil, \.metricsCertKey, "NAME", "tls.key", "file with the private key",
             allowed: "the name of a file", isAllowed: isFileName),
+        toggle(
+            "metrics-authorization", \.metricsAuthorization,
+            "serve /metrics only to those whom RBAC lets get it, by their bearer tokens; needs --metrics-secure"
+        ),
     ]
 
     private static let process: [Setting] = [

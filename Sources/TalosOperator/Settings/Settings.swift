@@ -40,6 +40,8 @@ struct Settings: Sendable, Hashable {
     var metricsCertName = "tls.crt"
     /// The name of the key's file there.
     var metricsCertKey = "tls.key"
+    /// Whether the metrics are only for those whom the API server allows to `get` `/metrics`.
+    var metricsAuthorization = false
     var logLevel = LogLevel.info
     /// Nil: text when standard error is a terminal, JSON otherwise.
     var logFormat: LogFormat?

@@ -84,6 +84,10 @@ struct CommandParserTests {
                 "--metrics-cert-path: \"\" is not allowed: must be the path of a directory with --metrics-secure"
             ),
             (
+                ["--metrics-authorization"],
+                "--metrics-authorization: \"true\" is not allowed: must be false without --metrics-secure, since tokens must not travel in the clear"
+            ),
+            (
                 ["--metrics-cert-path=/certs"],
                 "--metrics-cert-path: \"/certs\" is not allowed: must be left out without --metrics-secure"
             ),

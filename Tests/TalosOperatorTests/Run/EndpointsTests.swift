@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import ControllerRuntime
 import HTTP
 import Observability
 import Platform
@@ -29,6 +30,68 @@ struct EndpointsTests {
             HTTPRequest(method: .get, target: target, headers: headers, timeout: .seconds(60)))
         await server.stop()
         return response
+    }
+
+    /// Asks an endpoint whose authorizer decides by the token, which is the name of the decision.
+    private func get(_ target: String, authorization: [String]) async throws -> HTTPResponse {
+        let logger = Logger(
+            sink: RecordingLogSink(), level: .info, format: .json, clock: ManualClock())
+        let authorizer = TokenAuthorizer(clock: ManualClock(), logger: logger) { token in
+            switch token {
+            case "allowed": .allowed
+            case "forbidden": .forbidden(user: "canary")
+            case "unavailable": .unavailable("canary")
+            case "failed": .failed("canary")
+            default: .unauthenticated
+            }
+        }
+        let server = Endpoints.metrics(registry, on: try loopback(), authorizer: authorizer)
+        try server.start()
+        let transport = try CurlTransport(
+            TransportConfiguration(
+                endpoint: Endpoint(scheme: .http, host: "127.0.0.1", port: try #require(server.boundPort)),
+                userAgent: "tests"))
+        defer { transport.shutdown() }
+        var headers = HTTPHeaders()
+        for field in authorization { headers.append("Authorization", field) }
+        let request = HTTPRequest(
+            method: .get, target: target, headers: headers, timeout: .seconds(60))
+        let response = try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { await authorizer.run() }
+            defer { group.cancelAll() }
+            return try await transport.send(request)
+        }
+        await server.stop()
+        return response
+    }
+
+    @Test(
+        "the page is for those who are allowed to get it, and others learn why it is not for them",
+        arguments: [
+            (["Bearer allowed"], 200, "things_total"), (["bearer   allowed"], 200, "things_total"),
+            (["Bearer forbidden"], 403, "no role allows"), (["Bearer other"], 401, "not good"),
+            (["Bearer unavailable"], 503, "now"), (["Bearer failed"], 500, "see the log"),
+            ([], 401, "is needed"), (["Basic allowed"], 401, "is needed"), (["Bearer"], 401, "is needed"),
+            (["Bearer allowed", "Bearer allowed"], 401, "is needed"),
+            (["allowed"], 401, "is needed"), (["Bearer allowed x"], 401, "is needed"),
+            (["Bearer all\u{e9}"], 401, "is needed"),
+        ] as [([String], Int, String)])
+    func authorization(fields: [String], status: Int, text: String) async throws {
+        registry.counter(.counter("things_total", help: "Things.")).labels().increment()
+        let response = try await get("/metrics", authorization: fields)
+        let body = String(decoding: response.body, as: UTF8.self)
+        #expect(response.head.status == status)
+        #expect(body.contains(text), "\(body)")
+        #expect(body.contains("things_total") == (status == 200))
+        #expect(!body.contains("canary"))
+        let challenge = response.head.headers["WWW-Authenticate"]
+        #expect((challenge?.hasPrefix("Bearer") == true) == (status == 401))
+    }
+
+    @Test("what is not there is not there for anybody")
+    func nothingElse() async throws {
+        #expect(try await get("/", authorization: ["Bearer allowed"]).head.status == 404)
+        #expect(try await get("/", authorization: []).head.status == 404)
     }
 
     private func loopback() throws -> BindAddress {
