@@ -28,12 +28,16 @@ func tests(of name: String, _ dependencies: [Target.Dependency] = []) -> Target 
 let isFuzzing = Context.environment["FUZZ"] != nil
 let parts: [Target.Dependency] = [
     "ClusterController", "ControllerRuntime", "Kubernetes", "HTTP", "Observability", "StructuredData",
-    "Platform", "CGlibc",
+    "Platform", "CGlibc", "CBuildStamp",
 ]
+// What `talos-operator version` says besides the version; only `make release` and the image set these.
+let stamp: [SwiftSetting] = ["TALOS_OPERATOR_REVISION", "TALOS_OPERATOR_SOURCE_DATE"].compactMap { name in
+    Context.environment[name].flatMap { $0.isEmpty ? nil : .unsafeFlags(["-Xcc", "-D\(name)=\($0)"]) }
+}
 let program: Target =
     isFuzzing
     ? .target(name: "TalosOperator", dependencies: parts, exclude: ["Main.swift"], swiftSettings: strict)
-    : .executableTarget(name: "TalosOperator", dependencies: parts, swiftSettings: strict)
+    : .executableTarget(name: "TalosOperator", dependencies: parts, swiftSettings: strict + stamp)
 let fuzzing: Target =
     isFuzzing
     ? .executableTarget(
@@ -48,9 +52,11 @@ let package = Package(
     name: "talos-operator",
     products: isFuzzing ? [] : [.executable(name: "talos-operator", targets: ["TalosOperator"])],
     targets: [
-        // C libraries as modules: header-only, one library each, no logic. CGlibc is what Swift's own Glibc leaves out.
+        // C libraries as modules: header-only, one library each, no logic. CGlibc is what Swift's own Glibc leaves out,
+        // CBuildStamp what was built.
         .systemLibrary(name: "CCurl", providers: [.apt(["libcurl4-openssl-dev"])]),
         .systemLibrary(name: "CGlibc"),
+        .systemLibrary(name: "CBuildStamp"),
         .systemLibrary(name: "COpenSSL", providers: [.apt(["libssl-dev"])]),
         .systemLibrary(name: "CYAML", providers: [.apt(["libyaml-dev"])]),
 

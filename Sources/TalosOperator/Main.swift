@@ -29,7 +29,7 @@ enum Main {
             case .run(let settings):
                 return await RunCommand.execute(settings, environment: environment, until: shutdown)
             case .render(let options): return RenderCommand.execute(options)
-            case .version: Output.standard.print("talos-operator \(Version.current)\n")
+            case .version: Output.standard.print("\(Version.text)\n")
             case .help(let topic): Output.standard.print(HelpText.text(for: topic))
             }
             return 0

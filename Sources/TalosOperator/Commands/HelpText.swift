@@ -7,7 +7,7 @@ enum HelpText {
         case .program: program
         case .run: run
         case .render: render
-        case .version: "Usage: talos-operator version\n\nPrints the version.\n"
+        case .version: "Usage: talos-operator version\n\nPrints the version and the commit it was built from.\n"
         }
     }
 
