@@ -114,7 +114,7 @@ let package = Package(
                 "TestSupport", "ClusterController", "ControllerRuntime", "Kubernetes", "HTTP",
                 "StructuredData", "Observability", "Platform", "TalosOperator",
             ],
-            swiftSettings: strict),
+            exclude: ["Install/Fixtures"], swiftSettings: strict),
         // What is installed: chart and kustomize trees rendered by the real tools, beside the constants of the code.
         .testTarget(
             name: "PackagingTests",

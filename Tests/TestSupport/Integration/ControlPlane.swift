@@ -13,10 +13,15 @@ package struct ControlPlane: Sendable {
     private let values: [String: String]
 
     /// Starts one; it ends by itself when this process does, however that ends.
-    package static func start(_ name: String, flags: [String] = []) async throws -> ControlPlane {
+    ///
+    /// - `flags`: for the API server.
+    /// - `managerFlags`: for the controller-manager.
+    package static func start(
+        _ name: String, flags: [String] = [], managerFlags: [String] = []
+    ) async throws -> ControlPlane {
         let unique = "\(name)-\(getpid())"
-        return ControlPlane(
-            name: unique, values: try await script(["up", unique] + flags.map(apiServerFlag)))
+        let flags = flags.map(apiServerFlag) + managerFlags.map { "--controller-manager-flag=\($0)" }
+        return ControlPlane(name: unique, values: try await script(["up", unique] + flags))
     }
 
     /// The kubeconfig of a cluster administrator.
