@@ -15,7 +15,8 @@ line and output. What a page needs besides stands in HTML comments on lines of t
   <!-- setup: crds -->        from here on the CRDs are installed
   <!-- setup: operator -->    from here on the CRDs are installed and the built operator runs, with the shipped role,
                               on its own ports
-  <!-- setup: nodes -->       from here on somebody reports every Pod as running and ready, as if there were nodes
+  <!-- setup: nodes -->       from here on every Pod is run by hack/pod.py, with the built program for its image, which
+                              needs root
 
 --list tells what would be run. --binary (or OPERATOR_BINARY) is the program, .build/debug/talos-operator if not given.
 """
@@ -172,39 +173,41 @@ class ControlPlane:
 
 
 class Nodes:
-    """Reports Pods as running and ready once the file `switch` is there. They are never bound to a node, so that they
-    can be deleted at once."""
+    """Runs every Pod in a container of its own by hack/pod.py, once `directory` has what hack/pod-root.sh makes."""
 
-    def __init__(self, kubectl, kubeconfig, switch):
-        self.command, self.switch = [kubectl, "--kubeconfig", kubeconfig], switch
-        self.stopped = threading.Event()
+    def __init__(self, kubectl, kubeconfig, directory):
+        self.kubectl, self.kubeconfig, self.directory = kubectl, kubeconfig, directory
+        self.containers, self.stopped = {}, threading.Event()
         self.thread = threading.Thread(target=self.run, daemon=True)
         self.thread.start()
 
     def run(self):
         while not self.stopped.wait(0.5):
-            if not self.switch.exists():
+            if not (self.directory / "config.json").exists():
                 continue
-            listed = subprocess.run([*self.command, "get", "pods", "-A", "-o", "json"], capture_output=True, text=True)
+            command = [self.kubectl, "--kubeconfig", self.kubeconfig, "get", "pods", "-A", "-o", "json"]
+            listed = subprocess.run(command, capture_output=True, text=True)
             for pod in json.loads(listed.stdout or '{"items": []}')["items"]:
-                if pod.get("status", {}).get("phase") == "Pending":
-                    self.report(pod)
+                if pod["metadata"]["uid"] not in self.containers and "deletionTimestamp" not in pod["metadata"]:
+                    self.containers[pod["metadata"]["uid"]] = self.start(pod)
 
-    def report(self, pod):
-        now = pod["metadata"]["creationTimestamp"]
-        conditions = [{"type": kind, "status": "True", "lastTransitionTime": now}
-                      for kind in ("PodScheduled", "Initialized", "ContainersReady", "Ready")]
-        containers = [{"name": container["name"], "image": container["image"], "imageID": "", "ready": True,
-                       "started": True, "restartCount": 0, "state": {"running": {"startedAt": now}}}
-                      for container in pod["spec"]["containers"]]
-        status = {"phase": "Running", "startTime": now, "conditions": conditions, "containerStatuses": containers}
-        subprocess.run(
-            [*self.command, "-n", pod["metadata"]["namespace"], "patch", "pod", pod["metadata"]["name"],
-             "--subresource=status", "--type=merge", "-p", json.dumps({"status": status})], capture_output=True)
+    def start(self, pod):
+        path = self.directory / f"{pod['metadata']['name']}.json"
+        path.write_text(json.dumps(pod))
+        command = [ROOT / "hack/pod.py", "--root", self.directory / "root", "--kubeconfig", self.kubeconfig, "--kubectl",
+                   self.kubectl, "--probe", path]
+        with open(path.with_suffix(".log"), "wb") as log:
+            return subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
 
     def stop(self):
+        """Ends them all, and returns their last words."""
         self.stopped.set()
         self.thread.join()
+        for container in self.containers.values():
+            container.kill()
+            container.wait()
+        logs = sorted(self.directory.glob("*.log"))
+        return "".join("\n".join([f"--- {log.stem}", *log.read_text().splitlines()[-10:], ""]) for log in logs)
 
 
 def prepare(scratch, control_plane, binary):
@@ -222,7 +225,7 @@ def prepare(scratch, control_plane, binary):
         "HOME": str(scratch / "home"), "PATH": f"{programs}:{os.environ['PATH']}",
         "KUBECONFIG": control_plane.values["KUBECONFIG"], "TALOS_OPERATOR_CACHE": cache_directory(),
         "BASH_ENV": str(ROOT / "hack/run-page/functions.sh"), "PAGE_SCRATCH": str(scratch),
-        "PAGE_OPERATOR_KUBECONFIG": control_plane.values["OPERATOR_KUBECONFIG"],
+        "PAGE_BINARY": str(binary), "PAGE_OPERATOR_KUBECONFIG": control_plane.values["OPERATOR_KUBECONFIG"],
     }
 
 
@@ -253,14 +256,15 @@ def run_page(path, steps, binary):
     control_plane = ControlPlane()
     with tempfile.TemporaryDirectory(prefix="talos-operator-page.") as directory:
         scratch = pathlib.Path(directory)
+        (scratch / "nodes").mkdir()
         nodes = Nodes(control_plane.values["KUBECTL"], control_plane.values["KUBECONFIG"], scratch / "nodes")
         try:
             environment = prepare(scratch, control_plane, binary)
             code, output = run_script(script_of(steps), str(path), environment, scratch / "talos-operator")
         finally:
-            nodes.stop()
+            words = nodes.stop()
             control_plane.down()
-    return f"{output}\n{path}: failed with exit code {code}" if code else None
+    return f"{words}{output}\n{path}: failed with exit code {code}" if code else None
 
 
 def list_steps(path, steps):

@@ -68,6 +68,6 @@ setup_operator() {
         "--results-path=$PAGE_SCRATCH/results" --log-format=json
 }
 
-setup_nodes() { : >"$PAGE_SCRATCH/nodes"; }
+setup_nodes() { hack/pod-root.sh "$PAGE_BINARY" "$PAGE_SCRATCH/nodes"; }
 
 set -x

@@ -80,18 +80,8 @@ final class Nodes: Sendable {
 
     /// A root directory with the program and the libraries that it names, as the image has.
     private static func makeRoot(_ directory: String) async throws {
-        let script = """
-            set -euo pipefail
-            install -D "$1" root/usr/local/bin/talos-operator
-            ldd "$1" | grep -oE '/[^ ]+' | while read -r file; do install -D "$file" "root$file"; done
-            mkdir -p root/{dev,etc,proc,tmp,var/lib,var/run}
-            echo '{"entrypoint": ["/usr/local/bin/talos-operator"]}' >config.json
-            """
         let process = try Subprocess(
-            [
-                "/usr/bin/env", "-C", directory, "/bin/bash", "-c", script, "bash",
-                Repository.operatorBinary,
-            ],
+            ["\(Repository.root)/hack/pod-root.sh", Repository.operatorBinary, directory],
             environment: Repository.environment)
         guard await process.ending() == .exited(0) else {
             throw Installation.CommandFailed(description: process.lines.joined(separator: "\n"))
