@@ -7,7 +7,7 @@ enum HelpText {
         case .program: program
         case .run: run
         case .render: render
-        case .version: "Usage: talos-operator version\n\nPrints the version and the commit it was built from.\n"
+        case .version: version
         }
     }
 
@@ -19,6 +19,13 @@ enum HelpText {
                talos-operator version           print the version
 
         talos-operator COMMAND --help tells more about each.
+
+        """
+
+    private static let version = """
+        Usage: talos-operator version
+
+        Prints the version and the commit it was built from.
 
         """
 
