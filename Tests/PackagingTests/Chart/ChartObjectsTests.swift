@@ -256,6 +256,21 @@ struct ChartModeTests {
         #expect(rule?["spec", "groups"]?.array?.last?["name"] == "ours")
     }
 
+    @Test("The roles for metrics with authorization are those of config/rbac")
+    func metricsRoles() async throws {
+        let objects = try await PackagingTool.template([
+            "metrics": ["secure": ["enabled": true, "certSecret": "c", "authorization": true]]
+        ])
+        let documents = try PackagingTool.file("config/rbac/metrics-auth.yaml").map(RenderedObject.init)
+        #expect(documents.count == 3)
+        for document in documents {
+            let object = try #require(objects.named(document.name, document.kind))
+            for member in ["rules", "roleRef", "subjects"] { #expect(object[member] == document[member]) }
+        }
+        let byDefault = try await PackagingTool.template()
+        #expect(!byDefault.contains { $0.name.contains("-metrics-") })
+    }
+
     @Test("Who scrapes secured metrics checks the certificate and shows a token")
     func securedScrape() async throws {
         func endpoint(_ secure: JSONValue, _ monitor: JSONValue = ["enabled": true]) async throws
