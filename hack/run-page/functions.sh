@@ -63,7 +63,6 @@ setup_operator() {
     { set +x; } 2>/dev/null
     setup_crds
     kubectl apply -k config/rbac
-    kubectl create clusterrolebinding page-operator --clusterrole=talos-operator --user=talos-operator
     start_until 'Caches are filled' talos-operator run "--kubeconfig=$PAGE_OPERATOR_KUBECONFIG" \
         "--results-path=$PAGE_SCRATCH/results" --log-format=json
 }
