@@ -5,10 +5,10 @@
 usage: hack/image-root.py [DIR]     makes DIR/rootfs and DIR/config.json and prints DIR; dist/image if not given
        hack/image-root.py --config  prints what the Dockerfile alone says of config.json; needs no root
 
-Debian's packages come from mmdebstrap and this system's own package sources: what the base image has, and those that the
-Dockerfile installs, no others. Its other commands run in there as they are; what it copies from the build stage is taken
-from dist, where `make release` has put it. config.json has what the image's configuration would: user, entrypoint,
-cmd, env, workdir, labels, ports, and the packages with their versions.
+Debian's packages come from mmdebstrap and this system's own package sources: what the base image has, and those that
+the Dockerfile installs, no others. Its other commands run in there as they are; what it copies from the build stage is
+taken from dist, where `make release` has put it. config.json has what the image's configuration would: user,
+entrypoint, cmd, env, workdir, labels, ports, and the packages with their versions.
 
 The Debian part is kept in the cache and used again while the Dockerfile wants the same of it; TALOS_OPERATOR_CACHE names
 another cache. Nothing at all is done when DIR is up to date.

@@ -8,9 +8,9 @@ usage: hack/pod.py [flags] [POD.json]       the Pod as `kubectl get pod -o json`
 
 What it does: namespaces of its own for files, processes and network; the root directory under a layer that is thrown
 away; emptyDir, secret, configMap, projected, downwardAPI volumes and claims (--claim); the account's token; variables,
-command and arguments; user, groups, capabilities, no_new_privs, read-only root; the memory limit. In the container
-127.0.0.1 is its own; port 443 there is the API server. Its declared ports are reached through ports of our loopback,
-which the first line of standard output names, with what the Pod asks for and does not get here:
+command and arguments; user, groups, capabilities, no_new_privs, read-only root, a seccomp filter; the memory limit. In
+the container 127.0.0.1 is its own; port 443 there is the API server. Its declared ports are reached through ports of
+our loopback, which the first line of standard output names, with what the Pod asks for and does not get here:
 
   {"pid": 123, "ports": {"metrics": 40001, "health": 40002}, "notEnforced": ["resources.limits.cpu"]}
 
@@ -32,7 +32,7 @@ from pathlib import Path
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from kubelet import linux, network, spec, status  # noqa: E402
+from kubelet import linux, network, seccomp, spec, status  # noqa: E402
 from kubelet.api import APIError, APIServer  # noqa: E402
 from kubelet.cgroup import MemoryGroup  # noqa: E402
 from kubelet.container import Container  # noqa: E402
@@ -113,6 +113,7 @@ class Pod:
         self.container.mounts = self.volumes.make(self.spec)
         self.container.copies = pairs(options.copy)
         self.container.security = self.security
+        self.container.filter = seccomp.program() if self.security.seccomp == "RuntimeDefault" else None
         self.grace = pod["spec"].get("terminationGracePeriodSeconds", 30)
 
     def not_enforced(self):
@@ -120,7 +121,7 @@ class Pod:
         limits = self.spec.get("resources", {}).get("limits", {})
         return ([f"resources.limits.{name}" for name in limits if name != "memory"]
                 + (["resources.limits.memory"] if "memory" in limits and not self.memory.is_enforced else [])
-                + (["seccompProfile"] if self.security.seccomp != "Unconfined" else []))
+                + (["seccompProfile"] if self.security.seccomp != "Unconfined" and not self.container.filter else []))
 
     async def run(self):
         """Starts the container, waits for its end and returns its exit status."""

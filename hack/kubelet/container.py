@@ -8,7 +8,7 @@ import socket
 import sys
 from pathlib import Path
 
-from . import linux
+from . import linux, seccomp
 from .problem import Problem
 
 DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
@@ -23,6 +23,7 @@ class Container:
         self.copies = {}
         self.mounts = []
         self.security = None
+        self.filter = None
         self.argv, self.environment, self.directory = [], {}, "/"
         self.pid = None
 
@@ -66,6 +67,7 @@ class Container:
         try:
             for descriptor in (self._go[1], self._failure[0]):
                 os.close(descriptor)
+            os.setsid()  # a signal to our group is not one to the container
             linux.unshare(linux.CLONE_NEWNS | linux.CLONE_NEWNET | linux.CLONE_NEWIPC | linux.CLONE_NEWUTS)
             socket.sethostname(self.hostname)
             linux.bring_up_loopback()
@@ -137,6 +139,8 @@ class Container:
     def _give_up_rights(self):
         security = self.security
         linux.limit_capabilities(security.capabilities)
+        if self.filter:
+            seccomp.install(self.filter)
         os.setgroups(security.groups)
         os.setresgid(security.gid, security.gid, security.gid)
         os.setresuid(security.uid, security.uid, security.uid)

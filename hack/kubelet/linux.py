@@ -65,6 +65,12 @@ def prctl(option, value=0):
     return _check(_libc.prctl(option, ctypes.c_ulong(value), 0, 0, 0), f"prctl {option}")
 
 
+def set_seccomp_filter(program):
+    """`program` is a struct sock_fprog."""
+    pr_set_seccomp, mode_filter = 22, 2
+    _check(_libc.prctl(pr_set_seccomp, mode_filter, program, 0, 0), "prctl seccomp")
+
+
 def limit_capabilities(names):
     """Takes every capability but these out of the bounding set."""
     for number, name in enumerate(CAPABILITIES):
