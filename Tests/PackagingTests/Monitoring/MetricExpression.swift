@@ -78,7 +78,6 @@ struct KnownMetrics {
 
     private var labels: [String: Set<String>] = [
         "up": [], "kube_pod_container_resource_limits": ["resource", "unit", "node"],
-        "talos_operator_certificate_expiry_timestamp_seconds": ["certificate"],
     ]
 
     /// Those of the page about metrics, which another test compares with the code, and recorded ones.
