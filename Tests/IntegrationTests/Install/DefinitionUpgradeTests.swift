@@ -10,14 +10,16 @@ import Testing
 struct DefinitionUpgradeTests {
     /// How somebody brings the CRDs up to date.
     enum Way: String, CaseIterable, Sendable, CustomTestStringConvertible {
-        case chart = "helm install --take-ownership"
-        case annotations = "kubectl annotate and label, helm install"
+        case release = "helm upgrade of a release that had the first ones"
+        case chart = "helm install --take-ownership --force-conflicts"
+        case annotations = "kubectl annotate and label, helm install --force-conflicts"
         case make = "make install"
         case kustomize = "kubectl apply -k config/crd"
 
         var testDescription: String { rawValue }
     }
 
+    static let fixtures = "\(Repository.root)/Tests/IntegrationTests/Install/Fixtures/first-crds"
     static let definitions = ["kubernetesclusters.vitistack.io", "machines.vitistack.io"]
 
     @Test(
@@ -25,16 +27,23 @@ struct DefinitionUpgradeTests {
         arguments: Way.allCases)
     func upgrade(_ way: Way) async throws {
         try await Installation.run("crds") { it in
-            let fixtures = "\(Repository.root)/Tests/IntegrationTests/Install/Fixtures/first-crds"
-            try await it.controlPlane.kubectl("apply", "--validate=false", "-f", fixtures)
+            if way == .release {
+                try await Self.installFirstChart(it)
+            } else {
+                try await it.controlPlane.kubectl("apply", "--validate=false", "-f", Self.fixtures)
+            }
             try await it.controlPlane.kubectl(
-                "wait", "--for=condition=Established", "--timeout=60s", "-f", fixtures)
+                "wait", "--for=condition=Established", "--timeout=5m", "-f", Self.fixtures)
             let cluster = ClusterDocument("old", controlPlane: 3, workers: [("workers", 2), ("gpu", 1)])
             let created = try await it.create(cluster)
-            // Whoever upgrades has an operator at work meanwhile; here its first traces are enough.
             let key = ObjectKey(namespace: "default", name: "old")
-            _ = try await it.client.mergePatch(
-                StoredCluster.self, key, ["status": ["phase": "Running"]], subresource: .status)
+            if way == .release {
+                try await it.waitUntilComplete(cluster)
+            } else {
+                // An operator has been at work; here its first traces are enough.
+                _ = try await it.client.mergePatch(
+                    StoredCluster.self, key, ["status": ["phase": "Provisioning"]], subresource: .status)
+            }
 
             try await Self.perform(way, it)
             for name in Self.definitions {
@@ -45,10 +54,13 @@ struct DefinitionUpgradeTests {
             let kept = try await it.client.get(StoredCluster.self, key)
             #expect(kept.metadata.uid == created.metadata.uid)
             #expect(kept.document["spec"] == created.document["spec"])
-            #expect(kept.phase == "Running")
+            #expect(kept.phase == "Provisioning")
 
             // An operator of today works with it.
-            if way == .make || way == .kustomize { try await it.install("--take-ownership") }
+            if way == .make || way == .kustomize {
+                try await it.install("--take-ownership", "--force-conflicts")
+            }
+            try await it.waitUntilRolledOut(1)
             try await it.waitUntilComplete(cluster)
         }
     }
@@ -73,7 +85,10 @@ struct DefinitionUpgradeTests {
 
     private static func perform(_ way: Way, _ it: Installation) async throws {
         switch way {
-        case .chart: try await it.install("--take-ownership")
+        case .release:
+            try await it.helm(
+                "upgrade", Installation.release, Installation.chart, "-n", Installation.namespace)
+        case .chart: try await it.install("--take-ownership", "--force-conflicts")
         case .annotations:
             for name in definitions {
                 try await it.controlPlane.kubectl(
@@ -82,12 +97,26 @@ struct DefinitionUpgradeTests {
                 try await it.controlPlane.kubectl(
                     "label", "crd", name, "app.kubernetes.io/managed-by=Helm")
             }
-            try await it.install()
+            try await it.install("--force-conflicts")
         case .make: try await it.make("install")
         case .kustomize:
             try await it.controlPlane.kubectl(
                 "apply", "--validate=false", "-k", "\(Repository.root)/config/crd")
         }
+    }
+
+    /// Installs what today's chart would have been with the first CRDs.
+    private static func installFirstChart(_ it: Installation) async throws {
+        let directory = try TemporaryDirectory.make(in: it.controlPlane.stateDirectory)
+        let copy = try await it.run([
+            "bash", "-ec", "cp -rL \"$0\" \"$1/chart\"; cp \"$2\"/*.yaml \"$1/chart/files/crd\"",
+            Installation.chart,
+            directory, fixtures,
+        ])
+        #expect(copy.isSuccess, "\(copy)")
+        try await it.helm(
+            "install", Installation.release, "\(directory)/chart", "-n", Installation.namespace,
+            "--create-namespace")
     }
 
     /// Whether what is served is what `config/crd` has, but for the rules that this old server does not know.
