@@ -44,7 +44,7 @@ SETUPS = ("crds", "operator", "nodes")
 CONTROLLERS = "garbagecollector,namespace,clusterrole-aggregation,deployment,replicaset,disruption,endpoint"
 DIRECTIVE = re.compile(r"<!--\s*(not run|fails|background|setup):\s*(.*?)\s*-->\s*$")
 # Seconds for a page: far more than any needs.
-LIMIT = int(os.environ.get("PAGE_LIMIT", "600"))
+LIMIT = int(os.environ.get("PAGE_LIMIT", "1100"))
 
 # `line` is that of the opening fence. `directive` is "" for an ordinary block.
 Block = collections.namedtuple("Block", "line commands directive argument")

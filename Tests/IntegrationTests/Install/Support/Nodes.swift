@@ -66,7 +66,7 @@ final class Nodes: Sendable {
             guard state.containers[uid] == nil, !state.isOver, !pod.metadata.isBeingDeleted else { return }
             let file = "\(directory)/\(uid).json"
             do {
-                try FileSystem.replace(file, with: pod.document.encoded())
+                try FileSystem.replace(file, with: Self.document(pod).encoded())
                 state.containers[uid] = try Subprocess(
                     [
                         "\(Repository.root)/hack/pod.py", "--root", "\(directory)/root",
@@ -76,6 +76,14 @@ final class Nodes: Sendable {
                 print("--- no container for \(pod.metadata.name): \(error)")
             }
         }
+    }
+
+    /// What is run; with a sanitizer, which needs several times the memory, without limits.
+    private static func document(_ pod: StoredPod) -> JSONValue {
+        guard Sanitizer.current != nil else { return pod.document }
+        let containers = pod.spec("containers")?.array ?? []
+        let unlimited = containers.map { $0.mergePatched(with: ["resources": ["limits": .null]]) }
+        return pod.document.mergePatched(with: ["spec": ["containers": .array(unlimited)]])
     }
 
     /// A root directory with the program and the libraries that it names, as the image has.
