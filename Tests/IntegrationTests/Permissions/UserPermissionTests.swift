@@ -84,13 +84,19 @@ struct UserPermissionTests {
 
     // MARK: Who they are
 
+    /// For all tests, which run side by side: who makes an object second is refused.
+    private static let roles = Task {
+        _ = try await ControlPlane.shared()
+            .kubectl("apply", "-f", "\(Repository.root)/config/rbac/user-roles.yaml")
+    }
+
     /// Runs `body` beside an operator and a complete cluster, with the client of a user who has `role` in the namespace.
     private func run(
         _ role: String?, _ body: @escaping @Sendable (Scenario, KubernetesClient) async throws -> Void
     ) async throws {
         try await Scenario.run(role ?? "nobody") { scenario in
             let controlPlane = scenario.controlPlane
-            try await controlPlane.kubectl("apply", "-f", "\(Repository.root)/config/rbac/user-roles.yaml")
+            try await Self.roles.value
             let kubeconfig = try await scenario.makeUser("person-\(scenario.namespace)")
             if let role { try await bind(role, scenario) }
             try scenario.startOperator()
