@@ -88,6 +88,7 @@ package final class Controller: Sendable {
 
     /// Works until `stop`, then ends what is in work and returns; cancellation cancels that too.
     package func run() async {
+        queue.restartWaits()
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await self.queue.run() }
             for _ in 0..<options.workers {

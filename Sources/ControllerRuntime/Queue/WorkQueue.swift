@@ -101,6 +101,12 @@ package final class WorkQueue: Sendable {
         }
     }
 
+    /// Counts from now on how long the keys wait that are there: a standby's have waited for nobody.
+    package func restartWaits() {
+        let now = clock.now
+        state.withLock { $0.queue.restartWaits(at: now) }
+    }
+
     /// Ends the work on a key that `next` returned.
     package func done(_ key: ObjectKey) {
         let now = clock.now

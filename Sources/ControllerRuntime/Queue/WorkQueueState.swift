@@ -68,6 +68,11 @@ package struct WorkQueueState: Sendable {
         return (key, now - (added ?? now))
     }
 
+    /// Lets the keys that wait have waited since `now` only: before, nobody was to work on them.
+    package mutating func restartWaits(at now: Instant) {
+        dirty = dirty.mapValues { _ in now }
+    }
+
     /// Ends the work on a key and returns how long it took; queues it again if it was added meanwhile.
     package mutating func done(_ key: ObjectKey, at now: Instant) -> Duration {
         guard let started = processing.removeValue(forKey: key) else { return .zero }

@@ -24,7 +24,7 @@ struct ControllerTests {
     private let key = ObjectKey("a")
 
     private func controller(
-        workers: Int = 1,
+        workers: Int = 1, queue: WorkQueueObserver = WorkQueueObserver(),
         _ body: @escaping @Sendable (ObjectKey) async -> Result<ReconcileResult, ReconcileError>
     ) -> Controller {
         let runs = runs
@@ -34,7 +34,8 @@ struct ControllerTests {
             reconciler: ClosureReconciler { key in
                 runs.append(key)
                 return await body(key)
-            }, queue: WorkQueue(clock: clock), options: Controller.Options(workers: workers), clock: clock,
+            }, queue: WorkQueue(clock: clock, observer: queue), options: Controller.Options(workers: workers),
+            clock: clock,
             random: { 0.5 }, logger: .recording(lines, clock),
             observer: ControllerObserver(finished: { outcome, _ in outcomes.append(outcome) }))
     }
@@ -63,6 +64,18 @@ struct ControllerTests {
         }
         #expect(runs.values == [key])
         #expect(outcomes.values == [.success(.done)])
+    }
+
+    @Test("what was added before it ran has not waited for it")
+    func standby() async {
+        let waits = Recorder<Duration>()
+        let controller = controller(queue: WorkQueueObserver(taken: { waits.append($0) })) { _ in
+            .success(.done)
+        }
+        controller.queue.add(key)
+        clock.advance(by: .seconds(3600))
+        await run(controller) { await outcomes.wait(for: 1) }
+        #expect(waits.values == [.zero])
     }
 
     @Test("failures are tried again after 1 s, 2 s, 4 s, and a success starts anew")

@@ -104,6 +104,17 @@ struct WorkQueueStateTests {
         #expect(queue.delayedCount == 0)
     }
 
+    @Test("what waited before anybody worked counts from then on, in its order")
+    func restartedWaits() {
+        var queue = WorkQueueState()
+        for name in ["a", "b"] { queue.add(ObjectKey(name), at: at(1)) }
+        queue.restartWaits(at: at(100))
+        queue.add(ObjectKey("c"), at: at(101))
+        let waits = (0..<3).map { _ in queue.take(at: at(103)) }
+        #expect(waits.map { $0?.key.name } == ["a", "b", "c"])
+        #expect(waits.map { $0?.waited } == [.seconds(3), .seconds(3), .seconds(2)])
+    }
+
     @Test("done without take does no harm")
     func strayDone() {
         var queue = WorkQueueState()
