@@ -136,9 +136,9 @@ class Pod:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.stop, None)
         loop.add_signal_handler(signal.SIGHUP, self.refresh)
-        self.container.release()
         print(json.dumps({"pid": self.container.pid, "ports": published, "notEnforced": self.not_enforced()}),
-              flush=True)
+              flush=True)  # before the container can print anything
+        self.container.release()
         keeper = None
         if self.reporter:
             probe = status.Probe(self.spec.get("readinessProbe", {}), self.ports, published)

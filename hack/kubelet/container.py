@@ -28,9 +28,9 @@ class Container:
         self.pid = None
 
     def start(self):
-        """Forks the container's first process, which waits, and returns when it has namespaces.
+        """Forks the container's first process and returns when it has its namespaces and file system.
 
-        `release` lets it go on.
+        It waits for `release`.
         """
         ready, self._go = os.pipe(), os.pipe()
         self._failure = os.pipe()
@@ -43,9 +43,9 @@ class Container:
         linux.setns(own_pids, linux.CLONE_NEWPID)
         for descriptor in (own_pids, ready[1], self._go[0], self._failure[1]):
             os.close(descriptor)
-        has_namespaces = os.read(ready[0], 1)
+        is_ready = os.read(ready[0], 1)
         os.close(ready[0])
-        if not has_namespaces:
+        if not is_ready:
             self._report()
 
     def release(self):
@@ -71,10 +71,10 @@ class Container:
             linux.unshare(linux.CLONE_NEWNS | linux.CLONE_NEWNET | linux.CLONE_NEWIPC | linux.CLONE_NEWUTS)
             socket.sethostname(self.hostname)
             linux.bring_up_loopback()
+            self._enter()
             os.write(ready, b"!")
             if not os.read(self._go[0], 1):
                 os._exit(1)
-            self._enter()
             self._give_up_rights()
             for number in range(1, signal.NSIG):  # Python ignores some, and programs inherit that
                 if number not in (signal.SIGKILL, signal.SIGSTOP) and not 32 <= number <= 33:
