@@ -15,12 +15,14 @@ ASAN_FLAGS := --sanitize=address --scratch-path .build/asan -Xswiftc -use-ld=lld
 # What the program says it was built from, as far as that is known; the date is that of the commit.
 REVISION ?= $(shell git describe --always --dirty --abbrev=40 --exclude='*' 2>/dev/null)
 SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null)
+# The build ID, which a backtrace shows, is the commit: the linker's own would be a digest of what is left out later.
+BUILD_ID = $(or $(addprefix 0x,$(shell grep -oE '^[0-9a-f]{40}' <<<'$(REVISION)')),none)
 # Line tables and no other debug information: what a backtrace shows. No path of this machine gets in, nor names that
 # the compiler derives from paths.
 RELEASE = TALOS_OPERATOR_REVISION='$(REVISION)' TALOS_OPERATOR_SOURCE_DATE='$(SOURCE_DATE_EPOCH)' \
     swift build $(SWIFT_FLAGS) -c release --static-swift-stdlib -Xlinker -L"$(CURDIR)/.build/static" \
-    -Xlinker --no-export-dynamic -Xswiftc -gline-tables-only -Xswiftc -file-prefix-map -Xswiftc "$(CURDIR)=." \
-    -Xswiftc -Xfrontend -Xswiftc -no-clang-module-breadcrumbs
+    -Xlinker --no-export-dynamic -Xlinker --build-id=$(BUILD_ID) -Xswiftc -gline-tables-only \
+    -Xswiftc -file-prefix-map -Xswiftc "$(CURDIR)=." -Xswiftc -Xfrontend -Xswiftc -no-clang-module-breadcrumbs
 SWIFT_SOURCES := Package.swift Sources Tests
 # The cluster that `install`, `deploy` and `run` talk to is kubectl's current one.
 KUBECTL ?= kubectl
@@ -81,6 +83,13 @@ release: build-deps ## Build dist/talos-operator, optimized and without need of 
 	strip -o dist/swift-backtrace \
 	    "$$(dirname "$$(readlink -f "$$(type -P swift)")")/../libexec/swift/linux/swift-backtrace-static"
 	dist/talos-operator version
+
+.PHONY: reproducible
+reproducible: release ## Build it once more, in another directory, and compare the two byte by byte
+	rm -rf .build/again && mkdir .build/again && cp -r Makefile Package.swift Sources Tests hack .build/again
+	$(MAKE) -C .build/again release REVISION='$(REVISION)' SOURCE_DATE_EPOCH='$(SOURCE_DATE_EPOCH)'
+	cmp dist/talos-operator .build/again/dist/talos-operator
+	rm -rf .build/again
 
 .PHONY: clean
 clean: ## Remove everything that was built or generated
