@@ -28,6 +28,8 @@ package struct ControlPlane: Sendable {
     package var adminKubeconfig: String { value("KUBECONFIG") }
     /// The kubeconfig of the account that the shipped roles are bound to.
     package var operatorKubeconfig: String { value("OPERATOR_KUBECONFIG") }
+    /// The kubectl that goes with it.
+    package var kubectlPath: String { value("KUBECTL") }
     /// `https://127.0.0.1:port`.
     package var server: String { value("SERVER") }
     package var certificateAuthorityFile: String { value("CA_FILE") }
