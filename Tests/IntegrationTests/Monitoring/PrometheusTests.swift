@@ -140,18 +140,48 @@ struct PrometheusTests {
         try await Scenario.run("https") { scenario in
             let pki = try await TestPKI()
             try await pki.sign("tls", names: "IP:127.0.0.1", days: 3)
-            let directory = pki.path("tls.crt").split(separator: "/").dropLast().joined(separator: "/")
-            let process = try scenario.startOperator(
-                "--metrics-secure", "--metrics-cert-path", "/\(directory)")
+            let process = try scenario.startOperator(flags: secureFlags(pki))
             try await scenario.makePod("a", of: process)
-            let scheme = ["scheme: https", "tls_config: {ca_file: \(pki.path("ca.crt"))}"]
-            try await PrometheusServer.run(scenario, isImpatient: true, scheme: scheme) { prometheus in
+            try await PrometheusServer.run(scenario, isImpatient: true, scheme: scheme(pki)) { prometheus in
                 try await eventually { try await prometheus.value("up == 1") == 1 }
                 let alert = try await prometheus.firing("TalosOperatorCertificateExpiresSoon")
                 #expect(alert.labels["pod"] == "a")
                 #expect(alert.annotations["description"]?.contains("2d 23h") == true)
                 #expect(
                     try await !prometheus.alerts().contains { $0.name == "TalosOperatorCertificateExpires" })
+            }
+        }
+    }
+
+    private func secureFlags(_ pki: TestPKI) -> [String] {
+        let directory = pki.path("tls.crt").split(separator: "/").dropLast().joined(separator: "/")
+        return ["--metrics-secure", "--metrics-cert-path", "/\(directory)"]
+    }
+
+    private func scheme(_ pki: TestPKI) -> [String] {
+        ["scheme: https", "tls_config: {ca_file: \(pki.path("ca.crt"))}"]
+    }
+
+    @Test("an operator that asks who scrapes it is scraped with a token that may, and not without")
+    func authorized() async throws {
+        try await Scenario.run("authorized") { scenario in
+            try await scenario.allowScraping()
+            let pki = try await TestPKI()
+            try await pki.sign("tls", names: "IP:127.0.0.1")
+            let process = try scenario.startOperator(flags: secureFlags(pki) + ["--metrics-authorization"])
+            await process.logLine("Caches are filled")
+            try await scenario.makePod("a", of: process)
+            try await PrometheusServer.run(scenario, isImpatient: true, scheme: scheme(pki)) { prometheus in
+                let alert = try await prometheus.firing("TalosOperatorDown")
+                #expect(alert.labels["namespace"] == scenario.namespace)
+                let pages = try await prometheus.query("talos_operator_build_info")
+                #expect(pages.isEmpty)
+            }
+            let token = "authorization: {credentials_file: \(scenario.controlPlane.operatorTokenFile)}"
+            let scheme = scheme(pki) + [token]
+            try await PrometheusServer.run(scenario, isImpatient: true, scheme: scheme) { prometheus in
+                try await eventually { try await prometheus.value("talos_operator_build_info") == 1 }
+                try await prometheus.quiet("TalosOperatorDown")
             }
         }
     }
@@ -180,6 +210,15 @@ extension Scenario {
             "status": ["phase": "Running", "podIP": "127.0.0.1", "podIPs": [["ip": "127.0.0.1"]]]
         ]
         _ = try await client.mergePatch(RawObject<PodKind>.self, key(name), status, subresource: .status)
+    }
+
+    /// Lets the operator's account ask who scrapes, and scrape: Prometheus has its token too.
+    func allowScraping() async throws {
+        try await controlPlane.kubectl("apply", "-f", "\(Repository.root)/config/rbac/metrics-auth.yaml")
+        try await controlPlane.kubectl(
+            "create", "clusterrolebinding", "\(namespace)-reader",
+            "--clusterrole=talos-operator-metrics-reader",
+            "--serviceaccount=talos-operator-system:talos-operator-controller-manager")
     }
 
     /// Reports Machines as ready, as their provider would.
