@@ -104,7 +104,7 @@ install_python() {
         die "pip cannot install $*"
     fi
     # Somebody else may have been faster.
-    mv -T "$work/venv" "$home" 2>/dev/null || [[ -x $home/bin/python ]]
+    mv -T "$work/venv" "$home" 2>/dev/null || [[ -x $home/bin/python ]] || die "$home is in the way: remove it"
     rm -rf "$work"
 }
 

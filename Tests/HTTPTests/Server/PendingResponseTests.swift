@@ -44,7 +44,7 @@ struct PendingResponseTests {
     private let desk = Desk()
 
     private func withServer(
-        limits: HTTPServerLimits = HTTPServerLimits(), clock: any Clock = SystemClock(),
+        limits: HTTPServerLimits = HTTPServerLimits(), clock: any Clock = ManualClock(),
         _ body: (HTTPServer, UInt16) async throws -> Void
     ) async throws {
         let address = try #require(BindAddress(parsing: "127.0.0.1:0"))

@@ -11,9 +11,9 @@ final class TLSServer: Sendable {
     let certificate: ServerCertificate
     let server: HTTPServer
 
-    /// Starts it; by default it answers with the path, `ok` for `/`.
+    /// Starts it; by default it answers with the path, `ok` for `/`, and no time passes.
     init(
-        limits: HTTPServerLimits = HTTPServerLimits(), clock: any Clock = SystemClock(),
+        limits: HTTPServerLimits = HTTPServerLimits(), clock: any Clock = ManualClock(),
         handler: @escaping @Sendable (ServerRequest) -> ServerResponse = {
             .text(200, $0.path == "/" ? "ok" : $0.path)
         }
