@@ -2,6 +2,7 @@
 import ControllerRuntime
 import HTTP
 import Observability
+import Platform
 
 /// The HTTP endpoints: probes on one port, metrics on another, so that neither can starve the other.
 enum Endpoints {
@@ -18,10 +19,10 @@ enum Endpoints {
     /// whom `authorizer` allows.
     static func metrics(
         _ registry: MetricRegistry, on address: BindAddress, certificate: ServerCertificate? = nil,
-        authorizer: TokenAuthorizer? = nil
+        authorizer: TokenAuthorizer? = nil, clock: any Clock = SystemClock()
     ) -> HTTPServer {
         let configuration = HTTPServerConfiguration(address: address, limits: .affordable)
-        return HTTPServer(configuration, certificate: certificate) { request, pending in
+        return HTTPServer(configuration, clock: clock, certificate: certificate) { request, pending in
             guard request.path == "/metrics" else { return .notFound }
             let format = ExpositionFormat.negotiated(accept: request.headers["Accept"])
             guard let authorizer else { return .page(of: registry, format) }

@@ -169,6 +169,22 @@ struct FaultTests {
         let notices = Journal<ClientNotice>()
         let (client, link) = try controlPlane.linkedClient(
             configuration, observers: ClientObservers(notice: { notices.append($0) }))
+        // On a busy machine the requests may come one by one, and none too many.
+        for _ in 0..<20 where !link.exchanges.entries.contains(where: { $0.status == 429 }) {
+            try await crowd(client, bench)
+        }
+        let refused = link.exchanges.entries.count { $0.status == 429 }
+        #expect(refused > 0)
+        #expect(refused < link.exchanges.entries.count { $0.status == 200 } * 10)
+        let retries = notices.entries.compactMap { notice in
+            if case .retrying(_, _, _, _, let delay, let error) = notice { (delay, error) } else { nil }
+        }
+        #expect(retries.contains { $0.1.status?.reason == "TooManyRequests" && $0.0 >= .seconds(1) })
+        try await controlPlane.restartAPIServer(kill: true, flags: [""])
+    }
+
+    /// Takes all places of a server that has three, and then asks for more.
+    private func crowd(_ client: KubernetesClient, _ bench: Bench) async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
             // Each takes a place for the three seconds that the server waits for the future.
             for _ in 0..<3 {
@@ -182,14 +198,6 @@ struct FaultTests {
             }
             try await group.waitForAll()
         }
-        let refused = link.exchanges.entries.count { $0.status == 429 }
-        #expect(refused > 0)
-        #expect(refused < 53 * 10)
-        let retries = notices.entries.compactMap { notice in
-            if case .retrying(_, _, _, _, let delay, let error) = notice { (delay, error) } else { nil }
-        }
-        #expect(retries.contains { $0.1.status?.reason == "TooManyRequests" && $0.0 >= .seconds(1) })
-        try await controlPlane.restartAPIServer(kill: true, flags: [""])
     }
 
     @Test("connections that the server asks to leave cost no request and create nothing twice")

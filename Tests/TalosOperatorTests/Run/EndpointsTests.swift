@@ -45,7 +45,8 @@ struct EndpointsTests {
             default: .unauthenticated
             }
         }
-        let server = Endpoints.metrics(registry, on: try loopback(), authorizer: authorizer)
+        let server = Endpoints.metrics(
+            registry, on: try loopback(), authorizer: authorizer, clock: ManualClock())
         try server.start()
         let transport = try CurlTransport(
             TransportConfiguration(

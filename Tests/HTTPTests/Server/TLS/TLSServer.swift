@@ -45,11 +45,12 @@ final class TLSServer: Sendable {
 
     /// `openssl s_client` on a connection of its own.
     func session(_ options: [String] = []) throws -> Subprocess {
-        let arguments = [
-            "s_client", "-connect", "127.0.0.1:\(port)", "-CAfile", pki.path("ca.crt"),
-            "-verify_return_error",
-        ]
-        return try OpenSSL.start(arguments + options, hasInput: true)
+        try OpenSSL.start(sessionArguments + options, hasInput: true)
+    }
+
+    /// How `openssl` is told to connect.
+    fileprivate var sessionArguments: [String] {
+        ["s_client", "-connect", "127.0.0.1:\(port)", "-CAfile", pki.path("ca.crt"), "-verify_return_error"]
     }
 
     /// Sends a last request by `openssl s_client`; the result is all that the command prints.
@@ -58,5 +59,37 @@ final class TLSServer: Sendable {
         for line in ["GET / HTTP/1.1\r", "Host: a\r", "Connection: close\r", "\r"] { session.write(line) }
         _ = await session.ending()
         return session.lines
+    }
+}
+
+/// A client that asks once and then reads nothing, because nobody empties the pipe behind it.
+final class StalledSession: Sendable {
+    let process: Subprocess
+    private let directory: TemporaryDirectory
+    /// A FIFO: what is written to it lets the client go on.
+    private var gate: String { "\(directory.path)/gate" }
+
+    /// Its first line is the first of the response.
+    init(_ server: TLSServer, target: String) throws {
+        let script = """
+            gate=$1
+            shift
+            mkfifo "$gate"
+            openssl "$@" 2>/dev/null | { head -n 1; read -r _ <"$gate"; wc -c; }
+            """
+        directory = try TemporaryDirectory()
+        process = try Subprocess(
+            ["/bin/sh", "-c", script, "sh", "\(directory.path)/gate"] + server.sessionArguments + ["-quiet"],
+            environment: Repository.environment, hasInput: true)
+        for line in ["GET \(target) HTTP/1.1\r", "Host: a\r", "\r"] { process.write(line) }
+    }
+
+    /// Reads on until the connection ends, and returns how many bytes that were.
+    func countOfRest() async throws -> Int {
+        let release = try Subprocess(
+            ["/bin/sh", "-c", "echo >\"$1\"", "sh", gate], environment: Repository.environment)
+        _ = await release.ending()
+        _ = await process.ending()
+        return try #require(process.lines.last.flatMap { Int($0) })
     }
 }
