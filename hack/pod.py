@@ -101,10 +101,7 @@ class Pod:
         self.ports = spec.ports(self.spec)
         limit = self.spec.get("resources", {}).get("limits", {}).get("memory")
         self.memory = MemoryGroup(int(spec.quantity(limit)) if limit else None)
-        self.reporter = status.Reporter(self.api, pod, self.spec) if options.probe else None
-        if self.reporter:
-            self.reporter.assign(options.node)
-
+        self.reporter = status.Reporter(self.api, pod, self.spec, options.node) if options.probe else None
         self.container = Container(root, scratch / "container", pod["metadata"]["name"])
         service = {"KUBERNETES_SERVICE_HOST": "127.0.0.1", "KUBERNETES_SERVICE_PORT": str(API_PORT)}
         self.container.environment = spec.environment(pod, self.spec, image, service, cluster.read)
@@ -124,7 +121,18 @@ class Pod:
                 + (["seccompProfile"] if self.security.seccomp != "Unconfined" and not self.container.filter else []))
 
     async def run(self):
-        """Starts the container, waits for its end and returns its exit status."""
+        """Runs the container to its end and returns its exit status; whatever happens, a Pod that is to go can go."""
+        code = 125
+        if self.reporter:
+            self.reporter.assign()  # not before all that it needs is there: a Pod without a node goes by itself
+        try:
+            code = await self.run_container()
+        finally:
+            if self.reporter:
+                self.reporter.finish(code)
+        return code
+
+    async def run_container(self):
         loop = asyncio.get_running_loop()
         self.container.start()
         self.memory.add(self.container.pid)
@@ -149,10 +157,7 @@ class Pod:
             keeper.cancel()
             await asyncio.gather(keeper, return_exceptions=True)
         code = os.waitstatus_to_exitcode(os.waitpid(self.container.pid, 0)[1])
-        code = code if code >= 0 else 128 - code
-        if self.reporter:
-            self.reporter.finish(code)
-        return code
+        return code if code >= 0 else 128 - code
 
     async def connect(self, namespace):
         """The API server for the container, and the container's ports for us."""

@@ -46,22 +46,23 @@ class Probe:
 class Reporter:
     """Keeps the status of a Pod that the API server has."""
 
-    def __init__(self, api, pod, container):
+    def __init__(self, api, pod, container, node):
         self.api, self.pod, self.container = api, pod, container
+        self.has_node = bool(pod["spec"].get("nodeName"))
+        pod["spec"].setdefault("nodeName", node)
         meta = pod["metadata"]
         self.path = f"/api/v1/namespaces/{meta['namespace']}/pods/{meta['name']}"
         self.started = now()
         self.reported = None
 
-    def assign(self, node):
-        """Gives the Pod a node, as a scheduler would: only then is it deleted in its own time."""
-        if self.pod["spec"].get("nodeName"):
+    def assign(self):
+        """Gives the Pod its node, as a scheduler would: from then on somebody has to end it before it is gone."""
+        if self.has_node:
             return
-        target = {"apiVersion": "v1", "kind": "Node", "name": node}
+        target = {"apiVersion": "v1", "kind": "Node", "name": self.pod["spec"]["nodeName"]}
         body = {"apiVersion": "v1", "kind": "Binding", "metadata": {"name": self.pod["metadata"]["name"]},
                 "target": target}
         self.api.request("POST", f"{self.path}/binding", body)
-        self.pod["spec"]["nodeName"] = node
 
     def current(self):
         """The Pod as the server has it; None if it, or the one that this was, is gone."""
