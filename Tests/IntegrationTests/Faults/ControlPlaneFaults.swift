@@ -100,17 +100,8 @@ extension Scenario {
 
     /// A kubeconfig for a server on this port of 127.0.0.1, with files for everything that may be replaced.
     func kubeconfig(port: UInt16, authority: String, user: JSONValue) throws -> String {
-        let server: JSONValue = [
-            "server": .string("https://127.0.0.1:\(port)"), "certificate-authority": .string(authority),
-        ]
-        let document: JSONValue = [
-            "apiVersion": "v1", "kind": "Config", "current-context": "c",
-            "contexts": [["name": "c", "context": ["cluster": "c", "user": "u"]]],
-            "clusters": [["name": "c", "cluster": server]], "users": [["name": "u", "user": user]],
-        ]
-        let path = "\(controlPlane.stateDirectory)/\(namespace).kubeconfig"
-        try FileSystem.replace(path, with: document.encoded())
-        return path
+        try controlPlane.writeKubeconfig(
+            namespace, user: user, server: "https://127.0.0.1:\(port)", authority: authority)
     }
 
     /// The operator behind a relay, as its usual user.

@@ -2,6 +2,7 @@
 import HTTP
 package import Kubernetes
 package import Platform
+package import StructuredData
 
 /// Clients as the program makes them, from a kubeconfig to libcurl.
 extension ControlPlane {
@@ -70,5 +71,26 @@ extension ControlPlane {
         try await shell("issue \"$1\" client \"/CN=$1\"", user)
         let path = "\(stateDirectory)/pki/\(user)"
         return ClusterConfiguration.Identity(certificate: .file("\(path).crt"), key: .file("\(path).key"))
+    }
+
+    /// Writes the kubeconfig `name`.kubeconfig into the state directory and returns its path.
+    ///
+    /// - `user`: what stands below `user` in a kubeconfig.
+    /// - `server`, `authority`: instead of the API server's own address and its authority's file.
+    package func writeKubeconfig(
+        _ name: String, user: JSONValue, server: String? = nil, authority: String? = nil
+    ) throws -> String {
+        let cluster: JSONValue = [
+            "server": .string(server ?? self.server),
+            "certificate-authority": .string(authority ?? certificateAuthorityFile),
+        ]
+        let document: JSONValue = [
+            "apiVersion": "v1", "kind": "Config", "current-context": "c",
+            "contexts": [["name": "c", "context": ["cluster": "c", "user": "u"]]],
+            "clusters": [["name": "c", "cluster": cluster]], "users": [["name": "u", "user": user]],
+        ]
+        let path = "\(stateDirectory)/\(name).kubeconfig"
+        try FileSystem.replace(path, with: document.encoded())
+        return path
     }
 }

@@ -69,7 +69,7 @@ package final class OperatorProcess: Sendable {
 
     /// The page of metrics.
     package func metrics() async throws -> String {
-        String(decoding: try await get("/metrics", port: metricsPort).body, as: UTF8.self)
+        String(decoding: try await Loopback.get("/metrics", port: metricsPort).body, as: UTF8.self)
     }
 
     /// The value of a series, as in `workqueue_depth{name="x"}`; nil if there is none.
@@ -80,11 +80,15 @@ package final class OperatorProcess: Sendable {
 
     /// The answer to a probe: status and text.
     package func probe(_ path: String) async throws -> (status: Int, text: String) {
-        let response = try await get(path, port: probePort)
+        let response = try await Loopback.get(path, port: probePort)
         return (response.head.status, String(decoding: response.body, as: UTF8.self))
     }
+}
 
-    private func get(_ path: String, port: UInt16) async throws -> HTTPResponse {
+/// Servers on this machine.
+enum Loopback {
+    /// The answer to a GET of a server on 127.0.0.1.
+    static func get(_ path: String, port: UInt16) async throws -> HTTPResponse {
         let transport = try CurlTransport(
             TransportConfiguration(
                 endpoint: Endpoint(scheme: .http, host: "127.0.0.1", port: port), userAgent: "tests"))

@@ -99,12 +99,7 @@ package final class PodProcess: Sendable {
 
     /// The answer of a port of the container: status and text.
     package func get(_ path: String, port name: String) async throws -> (status: Int, text: String) {
-        let transport = try CurlTransport(
-            TransportConfiguration(
-                endpoint: Endpoint(scheme: .http, host: "127.0.0.1", port: port(name)), userAgent: "tests"))
-        defer { transport.shutdown() }
-        let response = try await transport.send(
-            HTTPRequest(method: .get, target: path, timeout: .seconds(60)))
+        let response = try await Loopback.get(path, port: port(name))
         return (response.head.status, String(decoding: response.body, as: UTF8.self))
     }
 

@@ -262,31 +262,12 @@ extension Scenario {
     func makeUser(_ name: String) async throws -> String {
         _ = try await controlPlane.issueCertificate(user: name)
         let certificate = "\(controlPlane.stateDirectory)/pki/\(name)"
-        let document: JSONValue = [
-            "apiVersion": "v1", "kind": "Config", "current-context": "c",
-            "contexts": [["name": "c", "context": ["cluster": "c", "user": "u"]]],
-            "clusters": [
-                [
-                    "name": "c",
-                    "cluster": [
-                        "server": .string(controlPlane.server),
-                        "certificate-authority": .string(controlPlane.certificateAuthorityFile),
-                    ],
-                ]
-            ],
-            "users": [
-                [
-                    "name": "u",
-                    "user": [
-                        "client-certificate": .string("\(certificate).crt"),
-                        "client-key": .string("\(certificate).key"),
-                    ],
-                ]
-            ],
-        ]
-        let path = "\(controlPlane.stateDirectory)/\(name).kubeconfig"
-        try FileSystem.replace(path, with: document.encoded())
-        return path
+        return try controlPlane.writeKubeconfig(
+            name,
+            user: [
+                "client-certificate": .string("\(certificate).crt"),
+                "client-key": .string("\(certificate).key"),
+            ])
     }
 
     /// Gives the operators' account in the namespace what `leader-election.yaml` gives it in its own: leases of tests

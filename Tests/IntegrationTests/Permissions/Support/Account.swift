@@ -21,23 +21,7 @@ struct Account: Sendable {
         self.name = name
         let lines = try await controlPlane.kubectl(
             "create", "token", name, "--namespace", Self.namespace, "--duration=12h")
-        let path = "\(controlPlane.stateDirectory)/\(name).kubeconfig"
-        let document: JSONValue = [
-            "apiVersion": "v1", "kind": "Config", "current-context": "c",
-            "contexts": [["name": "c", "context": ["cluster": "c", "user": "u"]]],
-            "clusters": [
-                [
-                    "name": "c",
-                    "cluster": [
-                        "server": .string(controlPlane.server),
-                        "certificate-authority": .string(controlPlane.certificateAuthorityFile),
-                    ],
-                ]
-            ],
-            "users": [["name": "u", "user": ["token": .string(lines.last ?? "")]]],
-        ]
-        try FileSystem.replace(path, with: document.encoded())
-        kubeconfig = path
+        kubeconfig = try controlPlane.writeKubeconfig(name, user: ["token": .string(lines.last ?? "")])
     }
 }
 
