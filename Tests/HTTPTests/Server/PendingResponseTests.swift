@@ -31,8 +31,12 @@ private final class Desk: Sendable {
 
     /// Answers every waiting request with its path.
     func answerAll() {
-        for (path, response) in pending.withLock({ $0 }) { response.resume(returning: .text(200, path)) }
-        pending.withLock { $0 = [] }
+        // Taken out at once: the first answer may bring the next request.
+        let waiting = pending.withLock { pending in
+            defer { pending = [] }
+            return pending
+        }
+        for (path, response) in waiting { response.resume(returning: .text(200, path)) }
     }
 
     /// The answers still owed.
