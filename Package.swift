@@ -27,8 +27,8 @@ func tests(of name: String, _ dependencies: [Target.Dependency] = []) -> Target 
 // otherwise they are tests.
 let isFuzzing = Context.environment["FUZZ"] != nil
 let parts: [Target.Dependency] = [
-    "ClusterController", "ControllerRuntime", "Kubernetes", "HTTP", "Observability", "StructuredData",
-    "Platform", "CGlibc", "CBuildStamp",
+    "ClusterController", "ControllerRuntime", "Kubernetes", "HTTP", "Talos", "PKI", "Observability",
+    "StructuredData", "Platform", "CGlibc", "CBuildStamp",
 ]
 // What `talos-operator version` says besides the version; only `make release` and the image set these.
 let stamp: [SwiftSetting] = ["TALOS_OPERATOR_REVISION", "TALOS_OPERATOR_SOURCE_DATE"].compactMap { name in
@@ -64,18 +64,25 @@ let package = Package(
         module("Platform", ["CGlibc"]),
         // The one document model: JSON values, JSON and YAML text to and from them, merge patch.
         module("StructuredData", ["CYAML", "Platform"]),
+        // Keys, certificates and digests, all of them OpenSSL's.
+        module("PKI", ["COpenSSL", "Platform"]),
         // Structured logger, metric registry with Prometheus text, named health checks.
         module("Observability", ["Platform"]),
         // libcurl client on one thread; small socket server on another, with OpenSSL for TLS.
         module("HTTP", ["CCurl", "COpenSSL", "Platform"]),
         // Object model, requests as values, REST client, watch stream, kubeconfig and in-cluster configuration.
         module("Kubernetes", ["HTTP", "StructuredData", "Platform"]),
+        // Talos' secrets, machine configurations in layers and client configurations; pure.
+        module("Talos", ["PKI", "StructuredData", "Platform"]),
         // Reflector, store, work queue, controller, events, leader election, authorizer, manager.
         module("ControllerRuntime", ["Kubernetes", "HTTP", "StructuredData", "Observability", "Platform"]),
         // The domain: a KubernetesCluster becomes Machines, manifests and a status.
         module(
             "ClusterController",
-            ["ControllerRuntime", "Kubernetes", "StructuredData", "Observability", "Platform"]),
+            [
+                "ControllerRuntime", "Kubernetes", "Talos", "PKI", "StructuredData", "Observability",
+                "Platform",
+            ]),
         // Settings, wiring, signals, sub-commands; nothing else.
         program,
 
@@ -87,12 +94,14 @@ let package = Package(
         .executableTarget(
             name: "Profile",
             dependencies: [
-                "TestSupport", "ClusterController", "ControllerRuntime", "Kubernetes", "HTTP",
+                "TestSupport", "ClusterController", "ControllerRuntime", "Kubernetes", "HTTP", "Talos", "PKI",
                 "StructuredData", "Observability", "Platform", "CGlibc",
             ],
             path: "Tests/Profile", swiftSettings: strict),
         tests(of: "Platform"),
         tests(of: "StructuredData", ["Platform"]),
+        tests(of: "PKI", ["Platform"]),
+        tests(of: "Talos", ["PKI", "StructuredData", "Platform"]),
         tests(of: "Observability", ["Platform"]),
         tests(of: "HTTP", ["Platform"]),
         tests(of: "Kubernetes", ["HTTP", "StructuredData", "Platform"]),
@@ -100,18 +109,21 @@ let package = Package(
             of: "ControllerRuntime", ["Kubernetes", "HTTP", "StructuredData", "Observability", "Platform"]),
         tests(
             of: "ClusterController",
-            ["ControllerRuntime", "Kubernetes", "HTTP", "StructuredData", "Observability", "Platform"]),
+            [
+                "ControllerRuntime", "Kubernetes", "HTTP", "Talos", "PKI", "StructuredData", "Observability",
+                "Platform",
+            ]),
         tests(
             of: "TalosOperator",
             [
-                "ClusterController", "ControllerRuntime", "Kubernetes", "HTTP", "StructuredData",
-                "Observability", "Platform",
+                "ClusterController", "ControllerRuntime", "Kubernetes", "HTTP", "Talos", "PKI",
+                "StructuredData", "Observability", "Platform",
             ]),
         // The whole program against a real etcd, kube-apiserver and kube-controller-manager.
         .testTarget(
             name: "IntegrationTests",
             dependencies: [
-                "TestSupport", "ClusterController", "ControllerRuntime", "Kubernetes", "HTTP",
+                "TestSupport", "ClusterController", "ControllerRuntime", "Kubernetes", "HTTP", "Talos", "PKI",
                 "StructuredData", "Observability", "Platform", "TalosOperator",
             ],
             exclude: ["Install/Fixtures"], swiftSettings: strict),
@@ -119,7 +131,7 @@ let package = Package(
         .testTarget(
             name: "PackagingTests",
             dependencies: [
-                "TestSupport", "ClusterController", "ControllerRuntime", "Kubernetes", "HTTP",
+                "TestSupport", "ClusterController", "ControllerRuntime", "Kubernetes", "HTTP", "Talos", "PKI",
                 "StructuredData", "Observability", "Platform", "TalosOperator",
             ],
             exclude: ["Chart/Values", "Monitoring/Alerts"], swiftSettings: strict),

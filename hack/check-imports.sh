@@ -51,7 +51,7 @@ forbid '^[^/]*\bimport +(Foundation|FoundationEssentials|XCTest)\b' 'nowhere' \
 forbid '^[^/]*\bimport +Dispatch\b' 'Sources/Platform/TimerQueue\.swift' \
     'one timer of its kernel, for all who sleep: they ask the clock'
 forbid '^[^/]*\bimport +CCurl\b' 'Sources/HTTP/Client/' 'libcurl is the business of HTTP/Client'
-forbid '^[^/]*\bimport +COpenSSL\b' 'Sources/HTTP/' 'OpenSSL is the business of HTTP'
+forbid '^[^/]*\bimport +COpenSSL\b' 'Sources/(HTTP|PKI)/' 'OpenSSL is the business of PKI and HTTP'
 forbid '^[^/]*\bimport +CGlibc\b' 'Sources/(Platform/|TalosOperator/Commands/RunCommand\.swift)|Tests/(TestSupport/Integration/Launch\.swift|Profile/)' \
     'what Glibc leaves out is the business of Platform, and the allocator that of the program'
 forbid '^[^/]*\bimport +CYAML\b' 'Sources/StructuredData/' 'libyaml is the business of StructuredData'
