@@ -118,13 +118,3 @@ package struct ClientProfile: Sendable, Hashable {
         return first + others + (name.map { [$0] } ?? [])
     }
 }
-
-extension Timestamp {
-    /// The time that much later; the first or last there is instead of overflowing.
-    static func + (time: Timestamp, duration: Duration) -> Timestamp {
-        let step = duration.clampedNanoseconds
-        let (sum, overflow) = time.nanosecondsSince1970.addingReportingOverflow(step)
-        guard overflow else { return Timestamp(nanosecondsSince1970: sum) }
-        return Timestamp(nanosecondsSince1970: step < 0 ? .min : .max)
-    }
-}

@@ -14,6 +14,14 @@ package struct Timestamp: Comparable, Hashable, Sendable {
         left.nanosecondsSince1970 < right.nanosecondsSince1970
     }
 
+    /// The time that much later; the first or last there is instead of overflowing.
+    package static func + (time: Timestamp, duration: Duration) -> Timestamp {
+        let step = duration.clampedNanoseconds
+        let (sum, overflow) = time.nanosecondsSince1970.addingReportingOverflow(step)
+        guard overflow else { return Timestamp(nanosecondsSince1970: sum) }
+        return Timestamp(nanosecondsSince1970: step < 0 ? .min : .max)
+    }
+
     /// How many digits of the second to write.
     package enum Precision: Int, Sendable {
         /// `2024-01-01T12:00:00Z`: metav1.Time.

@@ -49,4 +49,13 @@ struct TimestampTests {
             #expect(CivilDate(daysSince1970: day).daysSince1970 == day)
         }
     }
+
+    @Test("a time moves by a duration, and stays within what there is")
+    func addition() {
+        #expect((Timestamp(nanosecondsSince1970: 5) + .nanoseconds(-7)).nanosecondsSince1970 == -2)
+        #expect(
+            Timestamp(nanosecondsSince1970: .max - 1) + .seconds(1) == Timestamp(nanosecondsSince1970: .max))
+        #expect(
+            Timestamp(nanosecondsSince1970: .min + 1) + .seconds(-1) == Timestamp(nanosecondsSince1970: .min))
+    }
 }
