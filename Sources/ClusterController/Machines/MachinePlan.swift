@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package import Kubernetes
+import Platform
 
 /// What has to be done so that the Machines of a cluster become those it asks for.
 ///

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import Kubernetes
+import Platform
 package import StructuredData
 
 /// The Machines that the clusters of a file would get, without any API server.

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import Platform
 
 /// The labels and annotations of a machine template, checked as the API server would check them.
 ///

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import Platform
 
 /// Where the Kubernetes API of a cluster answers: `https://host:port`, an IPv6 address in brackets.
 package struct ClusterEndpoint: ParsedText, CustomStringConvertible {

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import Platform
 
 /// The Talos name of a cluster: a DNS-1123 label, for it becomes part of object names, labels and file paths.
 package struct ClusterName: ParsedText, CustomStringConvertible {

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import Platform
 
 /// A released version, written `vX.Y.Z`.
 package struct Version: ParsedText, Comparable, CustomStringConvertible {

@@ -2,6 +2,7 @@
 import ClusterController
 import HTTP
 import Observability
+import Platform
 
 /// One row of the settings table: names, default, words, and how a text becomes a value.
 struct Setting: Sendable {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import Kubernetes
+import Platform
 import StructuredData
 import TestSupport
 import Testing
