@@ -15,6 +15,20 @@ package struct ClusterSpec: Sendable, Hashable {
     package var controlPlane: ControlPlane
     /// In the order of the specification, names unique.
     package var workers: [WorkerGroup]
+    package var management: Management
+    /// Settings of Talos as the user wrote them, of which this type has some read already.
+    package var talosConfig: JSONObject
+    /// The layers of all machines, the lowest first.
+    package var patches: [LayerSource]
+    /// The layers of single machines, by the names of the Machines; some may not be there.
+    package var machinePatches: [String: [LayerSource]]
+    /// Values for layers.
+    package var data: JSONObject
+    /// Values of single machines, which are laid over those of `data`.
+    package var machineData: [String: JSONObject]
+    package var schematic: SchematicSpec?
+    /// What the machines are, by which their configurations are checked: `metal`, `cloud` or `container`.
+    package var validationMode: String
 
     /// What stands in for fields that the specification leaves out.
     package enum Default {
@@ -43,6 +57,8 @@ extension ClusterSpec {
 package struct ControlPlane: Sendable, Hashable {
     package var replicas: ReplicaCount
     package var template: MachineTemplate
+    /// The layers of these machines, the lowest first.
+    package var patches: [LayerSource] = []
 }
 
 /// Workers that are alike.
@@ -50,6 +66,8 @@ package struct WorkerGroup: Sendable, Hashable {
     package var name: WorkerGroupName
     package var replicas: ReplicaCount
     package var template: MachineTemplate
+    /// The layers of these machines, the lowest first.
+    package var patches: [LayerSource] = []
 }
 
 /// What the user wants in every Machine of one part of the topology; unknown fields travel untouched.

@@ -40,7 +40,9 @@ package enum ClusterValidation: Sendable, Hashable {
             TalosSupport.check(talosVersion, with: kubernetesVersion, in: spec)
         }
         let endpoint = spec["clusterEndpoint"].required.parsed(as: ClusterEndpoint.self)
-        let talos = TalosConfigFields(spec["talosConfig"])
+        let managed = ManagementFields(spec)
+        if let talosVersion { managed.check(talosVersion) }
+        let talos = TalosConfigFields(spec["talosConfig"], isComplete: managed.management != .machines)
         talos.cluster.check(clusterName, endpoint)
         let network = NetworkFields(spec, talos.cluster.network)
         let controlPlane = controlPlane(spec["controlPlane"].required)
@@ -53,15 +55,21 @@ package enum ClusterValidation: Sendable, Hashable {
         guard let clusterName, let kubernetesVersion, let talosVersion, let endpoint,
             let controlPlane = controlPlane.part
         else { return nil }
-        return ClusterSpec(
+        let cluster = ClusterSpec(
             clusterName: clusterName, kubernetesVersion: kubernetesVersion, talosVersion: talosVersion,
             endpoint: endpoint, podSubnets: network.podSubnets, serviceSubnets: network.serviceSubnets,
             installDisk: talos.installDisk ?? ClusterSpec.Default.installDisk, controlPlane: controlPlane,
-            workers: workers.compactMap(\.part))
+            workers: workers.compactMap(\.part), management: managed.management,
+            talosConfig: spec["talosConfig"].object() ?? JSONObject(), patches: managed.patches,
+            machinePatches: managed.machinePatches, data: managed.data, machineData: managed.machineData,
+            schematic: managed.schematic, validationMode: managed.validationMode)
+        managed.warn(cluster)
+        return cluster
     }
 
     private static func controlPlane(_ field: Field) -> Checked<ControlPlane> {
         let template = template(field["machineTemplate"])
+        let patches = PatchFields.list(field["patches"])
         guard field.object() != nil, let count = field["replicas"].required.integer() else {
             return Checked(field: field, part: nil)
         }
@@ -69,7 +77,8 @@ package enum ClusterValidation: Sendable, Hashable {
             field["replicas"].report("must be 1, 3, 5 or 7, not \(count)")
             return Checked(field: field, part: nil)
         }
-        return Checked(field: field, part: ControlPlane(replicas: replicas, template: template))
+        return Checked(
+            field: field, part: ControlPlane(replicas: replicas, template: template, patches: patches))
     }
 
     /// More worker groups than anybody has.
@@ -85,9 +94,11 @@ package enum ClusterValidation: Sendable, Hashable {
             }
             let replicas = workerReplicas(group["replicas"].required)
             let template = template(group["machineTemplate"])
+            let patches = PatchFields.list(group["patches"])
             guard let name, let replicas else { return Checked(field: group, part: nil) }
             return Checked(
-                field: group, part: WorkerGroup(name: name, replicas: replicas, template: template))
+                field: group,
+                part: WorkerGroup(name: name, replicas: replicas, template: template, patches: patches))
         }
     }
 

@@ -19,6 +19,9 @@ struct Field {
 
     var isPresent: Bool { value != nil }
 
+    /// What stands there, whatever it is; nil if the field is absent.
+    var json: JSONValue? { value }
+
     /// The field, of which the absence is reported.
     var required: Field {
         if !isPresent { report("is required") }
@@ -66,6 +69,23 @@ struct Field {
     func members() -> [(key: String, field: Field)] {
         (object()?.members ?? []).map {
             ($0.key, Field("\(path)[\(Self.quote($0.key))]", $0.value, collector))
+        }
+    }
+
+    /// The members of an object of at most `limit`; none if it is absent, wrong or larger.
+    func members(atMost limit: Int) -> [(key: String, field: Field)] {
+        let members = members()
+        guard members.count <= limit else {
+            report("must have at most \(limit) members, not \(members.count)")
+            return []
+        }
+        return members
+    }
+
+    /// Reports every member whose key is not one of `keys`.
+    func allow(_ keys: [String]) {
+        for (key, member) in members() where !keys.contains(key) {
+            member.report("is not known here: there are \(keys.joined(separator: ", "))")
         }
     }
 

@@ -4,16 +4,40 @@ import Platform
 /// The checks of `spec.talosConfig`.
 ///
 /// Everything in it is optional: what the specification calls required (token, certificate authority) is
-/// generated where the user does not bring it along. Fields of Talos that are not listed here pass unread.
+/// generated where the user does not bring it along. Fields of Talos that are not listed here pass unread where nobody
+/// makes a configuration of them, and are problems where the operator does: then nothing may get lost.
 struct TalosConfigFields {
     let cluster: Cluster
     let installDisk: String?
 
-    init(_ field: Field) {
+    /// Reads the fields; with `isComplete` there must be no others.
+    init(_ field: Field, isComplete: Bool) {
         _ = field.object()
+        if isComplete { Self.checkNames(field) }
         Self.checkMachine(field["machine"])
         cluster = Cluster(field["cluster"])
         installDisk = Self.install(field["install"])
+    }
+
+    /// The fields of each object that has fields of its own.
+    private static let names: [(path: [String], fields: [String])] = [
+        ([], ["machine", "cluster", "install"]),
+        (["machine"], ["type", "token", "ca", "certSANs", "kubelet"]),
+        (["machine", "ca"], ["crt", "key"]),
+        (["machine", "kubelet"], ["image", "extraArgs"]),
+        (["cluster"], ["name", "controlPlane", "network"]),
+        (["cluster", "controlPlane"], ["endpoint"]),
+        (["cluster", "network"], ["dnsDomain", "podSubnets", "serviceSubnets"]),
+        (["install"], ["disk", "image", "bootloader", "wipe", "extraKernelArgs"]),
+    ]
+
+    private static func checkNames(_ field: Field) {
+        for (path, fields) in names {
+            let object = path.reduce(field) { $0[$1] }
+            for (key, member) in object.members() where !fields.contains(key) {
+                member.report("is no field of talosConfig: set it in spec.patches")
+            }
+        }
     }
 
     private static func checkMachine(_ machine: Field) {

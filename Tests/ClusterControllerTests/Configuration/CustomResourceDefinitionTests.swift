@@ -152,7 +152,9 @@ struct CustomResourceDefinitionTests {
         #expect("\(name)-cp-6".utf8.count == TopologyLimits.longestMachineName)
     }
 
-    @Test("lists are as long as the operator reads them", arguments: [("podSubnets", 16), ("workers", 100)])
+    @Test(
+        "lists are as long as the operator reads them",
+        arguments: [("podSubnets", 16), ("workers", 100), ("patches", PatchFields.mostPatches)])
     func listLengths(field: String, length: Int) throws {
         #expect(try cluster(field)["maxItems"]?.integer == Int64(length))
         let long = JSONValue.array(Array(repeating: .null, count: length + 1))
@@ -229,6 +231,31 @@ struct CustomResourceDefinitionTests {
             let description = try #require(cluster(field)["description"]?.string)
             for subnet in subnets { #expect(description.contains(subnet.description)) }
         }
+    }
+
+    @Test("the ways to manage a cluster are those of the schema, and the default is the same")
+    func management() throws {
+        let management = try cluster("management")
+        #expect(management["enum"]?.array?.compactMap(\.string) == Management.allCases.map(\.rawValue))
+        #expect(try Fixture.validSpec().management.rawValue == management["default"]?.string)
+        #expect(try Fixture.validSpec().validationMode == cluster("validationMode")["default"]?.string)
+        let modes = try cluster("validationMode")["enum"]?.array?.compactMap(\.string)
+        for mode in try #require(modes) {
+            #expect(try Fixture.validSpec(#"{"validationMode": "\#(mode)"}"#).validationMode == mode)
+        }
+    }
+
+    @Test(
+        "maps by Machine are as large as the operator reads them",
+        arguments: ["machinePatches", "machineData"])
+    func mapSizes(field: String) throws {
+        #expect(try cluster(field)["maxProperties"]?.integer == Int64(PatchFields.mostMachines))
+    }
+
+    @Test("an image comes from the same factory for the same platform on both sides")
+    func schematicDefaults() throws {
+        #expect(try cluster("schematic.factory")["default"]?.string == SchematicSpec.Default.factory)
+        #expect(try cluster("schematic.platform")["default"]?.string == SchematicSpec.Default.platform)
     }
 
     @Test("the machine types are the roles")
