@@ -14,6 +14,12 @@ package enum APINames {
     ///
     /// It gives away a field that has left the template since, which the Machine's remaining fields cannot.
     package static let appliedDigestAnnotation = "cluster.vitistack.io/applied-digest"
+    /// Label of a ConfigMap or Secret that has layers in it, whatever its value; the operator sees no others.
+    package static let layerLabel = "cluster.vitistack.io/layer"
+    /// Label of a cluster, and of a ConfigMap whose layers are for clusters with the same value.
+    package static let environmentLabel = "cluster.vitistack.io/environment"
+    /// Label of a cluster, and of a ConfigMap whose layers are for clusters with the same value.
+    package static let platformLabel = "cluster.vitistack.io/platform"
     /// Keeps a KubernetesCluster until its Machines and manifests are gone.
     package static let finalizer = "cluster.vitistack.io/finalizer"
     /// The owner of our fields in server-side apply.
