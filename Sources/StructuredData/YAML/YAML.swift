@@ -37,7 +37,7 @@ package enum YAML {
             throw YAMLError(.tooLarge(limit: limits.bytes), YAMLPosition())
         }
         do throws(YAMLError) {
-            return try YAMLComposer.documents(bytes, limits)
+            return try YAMLComposer<JSONValue>.documents(bytes, limits)
         } catch {
             // JSON allows surrogate pairs and keys of any length, which libyaml does not.
             guard case .syntax = error.problem, let value = json(bytes, limits) else { throw error }
@@ -54,7 +54,7 @@ package enum YAML {
         return writer.document(value)
     }
 
-    private static func json(_ bytes: [UInt8], _ limits: YAMLLimits) -> JSONValue? {
+    static func json(_ bytes: [UInt8], _ limits: YAMLLimits) -> JSONValue? {
         guard let first = bytes.first(where: { !JSONScanner.isWhitespace($0) }),
             first == UInt8(ascii: "{") || first == UInt8(ascii: "[")
         else { return nil }

@@ -1,16 +1,29 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// Makes values of libyaml's events.
-struct YAMLComposer: ~Copyable {
+struct YAMLComposer<Value: YAMLValue>: ~Copyable {
+    private typealias Members = YAMLMembers<Value>
+
     /// A value with what it took.
     private struct Node {
-        var value: JSONValue
+        var value: Value
+        var extent: Extent
+    }
+
+    /// How much a value holds.
+    private struct Extent {
         /// Keys and values in it, itself included.
         var count = 1
         /// Levels of lists and mappings in it.
         var height = 0
         /// Bytes of the text of its keys and values.
         var bytes = 0
+
+        mutating func add(_ part: Extent) {
+            count += part.count
+            height = max(height, part.height)
+            bytes += part.bytes
+        }
     }
 
     private var events: YAMLEvents
@@ -26,7 +39,7 @@ struct YAMLComposer: ~Copyable {
     }
 
     /// Reads all documents of a text.
-    static func documents(_ bytes: [UInt8], _ limits: YAMLLimits) throws(YAMLError) -> [JSONValue] {
+    static func documents(_ bytes: [UInt8], _ limits: YAMLLimits) throws(YAMLError) -> [Value] {
         let result = bytes.withUnsafeBufferPointer { buffer in
             Result { () throws(YAMLError) in
                 var composer = try YAMLComposer(buffer, limits)
@@ -36,8 +49,8 @@ struct YAMLComposer: ~Copyable {
         return try result.get()
     }
 
-    private mutating func documents() throws(YAMLError) -> [JSONValue] {
-        var documents: [JSONValue] = []
+    private mutating func documents() throws(YAMLError) -> [Value] {
+        var documents: [Value] = []
         while true {
             switch try events.next() {
             case .streamStart, .documentEnd: continue
@@ -55,7 +68,8 @@ struct YAMLComposer: ~Copyable {
         case .alias(let name): return try alias(name, depth: depth)
         case .scalar(let scalar, let properties):
             let value = try self.scalar(scalar, properties.tag)
-            return try finish(Node(value: value, bytes: scalar.text.utf8.count), properties)
+            let extent = Extent(bytes: scalar.text.utf8.count)
+            return try finish(Node(value: value, extent: extent), properties)
         case .sequenceStart(let properties):
             try check(properties.tag, is: "seq")
             return try finish(try sequence(depth: depth + 1), properties)
@@ -74,33 +88,33 @@ struct YAMLComposer: ~Copyable {
 
     private mutating func alias(_ name: String, depth: Int) throws(YAMLError) -> Node {
         guard let node = anchors[name] else { throw fault(.unknownAnchor(name)) }
-        try check(depth: depth + node.height)
-        try count(node.count)
+        try check(depth: depth + node.extent.height)
+        try count(node.extent.count)
         try repeatText(node)
         return node
     }
 
     private mutating func sequence(depth: Int) throws(YAMLError) -> Node {
         try check(depth: depth)
-        var elements: [JSONValue] = []
-        var total = Node(value: .null)
+        let line = events.position.line
+        var elements: [Value] = []
+        var total = Extent()
         while true {
             let event = try events.next()
             if case .sequenceEnd = event { break }
             let element = try node(event, depth: depth)
             elements.append(element.value)
-            total.count += element.count
-            total.bytes += element.bytes
-            total.height = max(total.height, element.height)
+            total.add(element.extent)
         }
-        return Node(
-            value: .array(elements), count: total.count, height: total.height + 1, bytes: total.bytes)
+        total.height += 1
+        return Node(value: Value(elements: elements, line: line), extent: total)
     }
 
     private mutating func mapping(depth: Int) throws(YAMLError) -> Node {
         try check(depth: depth)
-        var members = YAMLMembers()
-        var total = Node(value: .null)
+        let line = events.position.line
+        var members = Members()
+        var total = Extent()
         while true {
             let event = try events.next()
             if case .mappingEnd = event { break }
@@ -110,16 +124,15 @@ struct YAMLComposer: ~Copyable {
             let valueEvent = try events.next()
             let valuePosition = events.position
             let value = try node(valueEvent, depth: depth)
-            try members.add(value.value, for: key, at: valuePosition)
-            total.count += value.count + 1
-            total.bytes += value.bytes + key.text.utf8.count
-            total.height = max(total.height, value.height)
+            try members.add(value.value, for: key, keyLine: position.line, at: valuePosition)
+            total.add(value.extent)
+            total.add(Extent(bytes: key.text.utf8.count))
         }
-        return Node(
-            value: .object(members.object), count: total.count, height: total.height + 1, bytes: total.bytes)
+        total.height += 1
+        return Node(value: Value(members: members.all(), line: line), extent: total)
     }
 
-    private mutating func key(_ event: YAMLEvent) throws(YAMLError) -> YAMLMembers.Key {
+    private mutating func key(_ event: YAMLEvent) throws(YAMLError) -> Members.Key {
         try count(1)
         switch event {
         case .alias(let name):
@@ -131,25 +144,21 @@ struct YAMLComposer: ~Copyable {
             let value = try self.scalar(scalar, properties.tag)
             let text = try keyText(value)
             if let anchor = properties.anchor {
-                anchors[anchor] = Node(value: value, bytes: scalar.text.utf8.count)
+                anchors[anchor] = Node(value: value, extent: Extent(bytes: scalar.text.utf8.count))
             }
             return .member(text)
         default: throw fault(.unusableKey)
         }
     }
 
-    /// The key that kubectl makes of a value.
-    private func keyText(_ value: JSONValue) throws(YAMLError) -> String {
-        switch value {
-        case .string(let text): text
-        case .bool, .integer, .double: String(decoding: value.encoded(), as: UTF8.self)
-        default: throw fault(.unusableKey)
-        }
+    private func keyText(_ value: Value) throws(YAMLError) -> String {
+        guard let text = value.keyText else { throw fault(.unusableKey) }
+        return text
     }
 
-    private func scalar(_ scalar: YAMLEvent.Scalar, _ tag: String?) throws(YAMLError) -> JSONValue {
+    private func scalar(_ scalar: YAMLEvent.Scalar, _ tag: String?) throws(YAMLError) -> Value {
         do throws(YAMLError.Problem) {
-            return try YAMLScalar.value(of: scalar, tag: tag)
+            return try Value(scalar, tag: tag, line: events.position.line)
         } catch {
             throw fault(error)
         }
@@ -171,7 +180,7 @@ struct YAMLComposer: ~Copyable {
 
     /// Many aliases of one long text share it here, but not where the value is written out.
     private mutating func repeatText(_ node: Node) throws(YAMLError) {
-        aliasedBytes += node.bytes
+        aliasedBytes += node.extent.bytes
         if aliasedBytes > limits.bytes { throw fault(.tooLarge(limit: limits.bytes)) }
     }
 
