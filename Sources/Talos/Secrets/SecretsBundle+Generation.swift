@@ -45,6 +45,13 @@ extension SecretsBundle {
         return try generate(for: version, at: now, from: nil, using: &generator)
     }
 
+    /// A new bundle, made on a thread of its own; see `KeyThread.run` for what is thrown.
+    package static func generated(
+        for version: TalosVersion, at now: Timestamp
+    ) async throws(PKIError) -> SecretsBundle {
+        try await KeyThread.run { () throws(PKIError) in try generate(for: version, at: now) }
+    }
+
     /// The same around the keys of a cluster that kubeadm made.
     package static func generate(
         for version: TalosVersion, at now: Timestamp, from kubernetes: KubernetesPKI

@@ -6,10 +6,8 @@ import StructuredData
 extension SecretsBundle {
     /// What keeps Talos from using the bundle: what talosctl refuses too, and authorities that cannot sign.
     ///
-    /// Names fields and never values.
-    /// - Parameters:
-    ///   - version: What the bundle is for; nil for all that holds for any version.
-    ///   - now: The time at which authorities must be good; nil if that does not matter.
+    /// Names fields and never values. Without a version only that which holds for all of them is checked, and
+    /// without a time not whether authorities are still good.
     package func problems(for version: TalosVersion?, at now: Timestamp? = nil) -> [ConfigProblem] {
         SecretsValidation(bundle: self, version: version, now: now).errors
     }

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-import Glibc
 import PKI
 import Platform
 import Testing
@@ -68,52 +67,5 @@ struct SecretsGenerationTests {
         let other = try SecretsBundle.generate(for: TalosVersion(minor: 12), at: Self.now, from: pki)
         #expect(other.bootstrapToken.utf8.count == 23)
         #expect(!"\(pki) \(String(reflecting: pki))".contains("45"))
-    }
-
-    @Test("whoever gives up waiting does not wait for the thread")
-    func cancellation() async {
-        let gate = Gate()
-        let task = Task { () throws(PKIError) -> Int in
-            try await SecretsBundle.onThread { () throws(PKIError) in
-                gate.wait()
-                return 1
-            }
-        }
-        task.cancel()
-        await #expect(throws: PKIError.cancelled) { try await task.value }
-        gate.open()
-    }
-
-    @Test("what the thread throws arrives")
-    func failure() async {
-        let error = PKIError.failed(operation: "a", reason: "b")
-        await #expect(throws: error) {
-            try await SecretsBundle.onThread { () throws(PKIError) -> Int in throw error }
-        }
-    }
-}
-
-/// Holds a thread until it is opened.
-private final class Gate: Sendable {
-    private let pipe: (read: Int32, write: Int32)
-
-    init() {
-        var ends: [Int32] = [0, 0]
-        Glibc.pipe(&ends)
-        pipe = (ends[0], ends[1])
-    }
-
-    func wait() {
-        var byte: UInt8 = 0
-        _ = Glibc.read(pipe.read, &byte, 1)
-    }
-
-    func open() {
-        _ = Glibc.write(pipe.write, [1] as [UInt8], 1)
-    }
-
-    deinit {
-        close(pipe.read)
-        close(pipe.write)
     }
 }

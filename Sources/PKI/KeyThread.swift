@@ -1,20 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-package import PKI
-package import Platform
+import Platform
 
-extension SecretsBundle {
-    /// A new bundle for clusters born under `version`, made on a thread of its own, since it takes seconds.
+/// Work with keys that keeps a processor busy for seconds, as that with RSA does, on a thread of its own.
+package enum KeyThread {
+    /// Runs `work`, for which no other task waits meanwhile.
     ///
-    /// - Throws: `PKIError.cancelled` at once if the task is cancelled; the thread then ends by itself, and what it
-    ///   made is thrown away.
-    package static func generated(
-        for version: TalosVersion, at now: Timestamp
-    ) async throws(PKIError) -> SecretsBundle {
-        try await onThread { () throws(PKIError) in try generate(for: version, at: now) }
-    }
-
-    /// Runs work that keeps a processor busy where no task waits behind it.
-    static func onThread<Value: Sendable>(
+    /// - Throws: what it throws; `PKIError.cancelled` at once if the task is cancelled: the thread then ends by itself,
+    ///   and what it made is dropped.
+    package static func run<Value: Sendable>(
         _ work: @escaping @Sendable () throws(PKIError) -> Value
     ) async throws(PKIError) -> Value {
         let answer = Answer<Value>()
