@@ -30,6 +30,15 @@ extension SecretsBundle {
     }
 
     private static func line(_ level: Int, _ key: String, _ value: String) -> String {
-        String(repeating: "    ", count: level) + "\(key): \(AccessYAML.scalar(value))\n"
+        String(repeating: "    ", count: level) + "\(key): \(GoYAMLScalar.text(value))\n"
+    }
+}
+
+extension GoYAMLScalar {
+    /// The string as go-yaml writes it in one line.
+    static func text(_ string: String) -> String {
+        var text: [UInt8] = []
+        write(string, to: &text)
+        return String(decoding: text, as: UTF8.self)
     }
 }

@@ -19,9 +19,9 @@ struct SecretsBundleTests {
 
     @Test(
         "the bundle that Talos tests with is written as talosctl does",
-        .enabled(if: OfficialFiles.secrets != nil))
+        .enabled(if: Reference.isThere))
     func official() throws {
-        let text = try #require(OfficialFiles.secrets)
+        let text = try Reference.text(of: #require(Reference.directory) + "/golden/secrets.yaml")
         let bundle = try SecretsBundle(yaml: text, source: "secrets.yaml")
         let uncommented =
             text.split(separator: "\n").filter { $0.first != "#" }.joined(separator: "\n") + "\n"
@@ -82,6 +82,16 @@ struct SecretsBundleTests {
         #expect(bundle.yaml.contains("    k8sserviceaccount:\n        key: '******'\n"))
     }
 
+    @Test("what another reader would take for a number or a truth value is the text that it is")
+    func text() throws {
+        let text = "cluster: {id: 0123, secret: true}\nsecrets: {bootstraptoken: 123456.1234567890123456}"
+        let bundle = try SecretsBundle(yaml: text, source: "")
+        #expect([bundle.cluster.id, bundle.cluster.secret] == ["0123", "true"])
+        #expect(bundle.yaml.contains("    id: \"0123\"\n    secret: \"true\"\n"))
+        #expect(bundle.yaml.contains("    bootstraptoken: \"123456.1234567890123456\"\n"))
+        #expect(try SecretsBundle(yaml: bundle.yaml, source: "") == bundle)
+    }
+
     @Test("keys that a bundle does not have are passed over")
     func unknownKeys() throws {
         let bundle = try SecretsBundle(
@@ -128,17 +138,20 @@ struct SecretsBundleTests {
             ("cluster: {}\n---\ncluster: {}", "f: has 2 documents: a secrets bundle is one document"),
             ("a: 1", "f: is no secrets bundle: it has none of cluster, secrets, trustdinfo, certs"),
             ("canary", "f: is no secrets bundle: it has none of cluster, secrets, trustdinfo, certs"),
-            ("cluster: {id: 123}", "f: cluster.id: must be a string, not a number; put it in quotes"),
-            ("certs: [canary]", "f: certs: must be an object, not a list"),
+            ("cluster:\n  id: [canary]", "f, line 2: cluster.id: must be a string, not a list"),
+            ("certs: [canary]", "f, line 1: certs: must be an object, not a list"),
             (
                 "certs: {os: {key: ca-nary}}",
-                "f: certs.os.key: must be PEM text in Base64, on one line"
+                "f, line 1: certs.os.key: must be PEM text in Base64, on one line"
             ),
             (
                 "Certs:\n  OS:\n    Crt: |\n      -----BEGIN CERTIFICATE-----\n",
-                "f: Certs.OS.Crt: must be PEM text in Base64, on one line, not the PEM text itself"
+                "f, line 3: Certs.OS.Crt: must be PEM text in Base64, on one line, not the PEM text itself"
             ),
-            ("cluster:\n  id: a\n  id: b\n", "f, line 3: the key \"id\" stands already at line 2, column 3"),
+            (
+                "cluster:\n  id: a\n  id: b\n",
+                "f, line 3: cannot be read: the key \"id\" stands already at line 2, column 3"
+            ),
         ])
     func unreadable(text: String, problem: String) {
         let error = #expect(throws: ConfigProblems.self) { try SecretsBundle(yaml: text, source: "f") }
@@ -147,7 +160,7 @@ struct SecretsBundleTests {
 
     @Test("all that is wrong is told at once")
     func allAtOnce() {
-        let text = "cluster: {id: true, secret: 1}\ncerts: {etcd: {crt: '?', key: '?'}, os: 1}"
+        let text = "cluster: {id: [], secret: {}}\ncerts: {etcd: {crt: '?', key: '?'}, os: 1}"
         let error = #expect(throws: ConfigProblems.self) { try SecretsBundle(yaml: text, source: "f") }
         #expect(error?.problems.count == 5)
     }
