@@ -5,6 +5,9 @@ package struct ObjectType: Sendable {
     /// As the table calls it; says nothing to people.
     package let name: String
     package let fields: [FieldDefinition]
+    /// Whether an element of a list that is merged by keys is replaced by the one with the same key, not
+    /// merged into.
+    package let isReplacedWhole: Bool
 
     /// The place of a field; keys often come in the table's order, so the search begins at `start`.
     package func index(of key: String, from start: Int = 0) -> Int? {

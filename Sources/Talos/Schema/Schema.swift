@@ -25,12 +25,15 @@ package enum Schema {
 
 /// The tables, a type a paragraph.
 ///
-/// A line at the margin names a type, or, with a capital letter, a document kind, the version it came with,
-/// and `named` if its documents have names. Below it stands a field a line: name, type, properties.
+/// A line at the margin names a type or, with a capital letter, a document kind and the version it came
+/// with; `named` says that its documents have names, `replaced` that within a list that is merged by keys
+/// it is replaced. Below it stands a field a line: name, type, properties.
+///
 /// Types: `string`, `bool`, `int`, `uint8` …, `duration`, `bytes`, `fileMode`, `diskSize`, `portRange`,
-/// `arguments`, `any`, or a type of the table; `[T]` is a list, `{T}` a map; `*` after a scalar is a pointer
+/// `arguments`, `any`, or a type of the tables; `[T]` is a list, `{T}` a map; `*` after a scalar is a pointer
 /// to it. Objects are pointers to structs unless their field has the property `value`.
-/// Properties: `always` is printed if empty, `secret`, `trimmed`, `replace`, `by` keys to merge elements by,
+///
+/// Properties: `always` is written if empty, `secret`, `trimmed`, `replace`, `by` keys to merge elements by,
 /// `1.7+` the version it came with. `+ T` takes in all fields of another type.
 enum SchemaText {}
 
@@ -63,7 +66,7 @@ struct SchemaTable: Sendable {
 
     /// The type of that name, without any fields if there is none.
     func type(_ name: String) -> ObjectType {
-        types[name] ?? ObjectType(name: name, fields: [])
+        types[name] ?? ObjectType(name: name, fields: [], isReplacedWhole: false)
     }
 
     private mutating func resolve(_ name: String, _ entries: [String: Entry]) {
@@ -80,7 +83,7 @@ struct SchemaTable: Sendable {
                 fields.append(field(line, entries))
             }
         }
-        let type = ObjectType(name: name, fields: fields)
+        let type = ObjectType(name: name, fields: fields, isReplacedWhole: words.contains("replaced"))
         types[name] = type
         guard isKind else { return }
         kinds.append(

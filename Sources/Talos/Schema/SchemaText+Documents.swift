@@ -6,12 +6,12 @@ extension SchemaText {
     /// `kind` and `apiVersion` stand first in each, then `name` in those that are `named`.
     static let documents = """
         SideroLinkConfig 1.5+
-          apiUrl       string*  always secret
-          uniqueToken  string   1.10+ secret
+          apiUrl       string  always secret
+          uniqueToken  string  secret 1.10+
         EventSinkConfig 1.5+
           endpoint  string  always
         KmsgLogConfig 1.5+ named
-          url  string*  always
+          url  string  always
         NetworkDefaultActionConfig 1.6+
           ingress  string  always
         NetworkRuleConfig 1.6+ named
@@ -71,7 +71,7 @@ extension SchemaText {
         PCIDriverRebindConfig 1.10+ named
           targetDriver  string  always
         UserVolumeConfig 1.10+ named
-          volumeType    string            1.11+
+          volumeType    string*           1.11+
           provisioning  provisioning      value
           filesystem    filesystem        value
           encryption    volumeEncryption  value
@@ -114,7 +114,7 @@ extension SchemaText {
           endpoints     [registryEndpoint]
           skipFallback  bool*
         registryEndpoint
-          url           string*  always
+          url           string  always
           overridePath  bool*
         RegistryAuthConfig 1.12+ named
           username       string
@@ -150,11 +150,23 @@ extension SchemaText {
         OOMConfig 1.12+
           triggerExpression          string
           cgroupRankingExpression    string
-          strictCgroupClassOrdering  bool*     1.13+
+          strictCgroupClassOrdering  bool*
           sampleInterval             duration
         EnvironmentConfig 1.13+
           variables  {string}  always secret
         ImageVerificationConfig 1.13+
-          rules  [any]  by image
+          rules  [imageRule]  by image
+        imageRule replaced
+          image      string
+          verify     bool*      always
+          keyless    keyless
+          publicKey  publicKey
+        keyless
+          issuer        string
+          subject       string
+          subjectRegex  string
+          rekorURL      string
+        publicKey
+          certificate  string
         """
 }

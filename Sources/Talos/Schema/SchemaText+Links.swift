@@ -87,9 +87,9 @@ extension SchemaText {
         bridgeFiltering
           filtering  bool*
         VLANConfig 1.12+ named
-          vlanID    uint16   always
+          vlanID    uint16
           vlanMode  string*
-          parent    string   always
+          parent    string
           + link
         WireguardConfig 1.12+ named
           privateKey    string       secret
@@ -130,7 +130,7 @@ extension SchemaText {
         RoutingRuleConfig 1.13+ named
           src      string
           dst      string
-          table    string
+          table    string  always
           action   string
           iifName  string
           oifName  string
@@ -139,12 +139,12 @@ extension SchemaText {
         TCPProbeConfig 1.13+ named
           interval          duration
           failureThreshold  int
-          endpoint          string
+          endpoint          string    always
           timeout           duration
         VRFConfig 1.13+ named
           hardwareAddr  string
           links         [string]
-          table         string
+          table         string    always
           + link
         """
 }
