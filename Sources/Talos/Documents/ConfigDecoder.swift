@@ -14,6 +14,8 @@ struct ConfigDecoder {
     let version: TalosVersion
     /// Which document it is at, from 1.
     var document = 1
+    /// Whether there is more than one, so that messages say which.
+    var hasSeveral = false
     private(set) var problems: [ConfigProblem] = []
     private var path: [Step] = []
 
@@ -36,7 +38,8 @@ struct ConfigDecoder {
         }
         problems.append(
             ConfigProblem(
-                source: source, document: document, line: line > 0 ? line : nil, path: path, problem: problem)
+                source: source, document: hasSeveral ? document : nil, line: line > 0 ? line : nil,
+                path: path, problem: problem)
         )
     }
 

@@ -46,6 +46,7 @@ package struct MachineConfiguration: Sendable {
         decoding nodes: [YAMLNode?], source: String, layer: UInt16 = 0, version: TalosVersion
     ) throws(ConfigProblems) {
         var decoder = ConfigDecoder(source: source, layer: layer, version: version)
+        decoder.hasSeveral = nodes.count > 1
         var places: [DocumentIdentity: Int] = [:]
         var documents: [ConfigDocument] = []
         for (index, node) in nodes.enumerated() {

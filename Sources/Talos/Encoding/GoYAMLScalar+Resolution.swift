@@ -17,7 +17,9 @@ extension GoYAMLScalar {
     }
 
     private static func isResolvedAsText(_ string: String) -> Bool {
-        if case .string = YAMLNode.Scalar(text: string, isPlain: true).resolved { true } else { false }
+        // Go's numbers may have underscores after a leading dot too.
+        let text = string.first == "." ? string.filter { $0 != "_" } : string
+        return if case .string = YAMLNode.Scalar(text: text, isPlain: true).resolved { true } else { false }
     }
 
     /// The truth values of YAML 1.1 that are text in 1.2, and what merges a mapping.

@@ -174,11 +174,11 @@ extension GoYAMLScalar {
         /// Nil if the string has one line or cannot be written so.
         ///
         /// go-yaml loses a line break at the beginning, and a blank there unless the block is four columns
-        /// further in than what it belongs to; both are in quotes here.
+        /// further in than what it belongs to; a tab there it writes but does not read. Here they are in quotes.
         init?(_ string: String, _ place: Place) {
             guard string.utf8.contains(UInt8(ascii: "\n")) else { return nil }
             guard Form(of: string).canBeBlock, let first = string.utf8.first,
-                first != UInt8(ascii: "\n")
+                first != UInt8(ascii: "\n"), first != UInt8(ascii: "\t")
             else { return nil }
             var hint = ""
             if first == UInt8(ascii: " ") {

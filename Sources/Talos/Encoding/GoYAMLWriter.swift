@@ -12,32 +12,35 @@ struct GoYAMLWriter {
     enum Place {
         /// `key:`, the key at that column.
         case key(column: Int)
+        /// The `:` at that column, on the line below a key that has several lines or is very long.
+        case colon(column: Int)
         /// `- `, the dash at that column.
         case dash(column: Int)
 
         /// Where the keys or elements of the value begin.
         var inner: Int {
             switch self {
-            case .key(let column): (column + 4) / 4 * 4
+            case .key(let column), .colon(let column): (column + 4) / 4 * 4
             case .dash(let column): column + 2
             }
         }
     }
 
-    /// Writes a key and its colon at a column; the first entry of a list's element stands after its dash.
-    mutating func key(_ key: String, column: Int, isFirstAfterDash: Bool) {
+    /// Writes a key and its colon at a column and says where its value stands; the first entry of a list's
+    /// element stands after its dash.
+    mutating func key(_ key: String, column: Int, isFirstAfterDash: Bool) -> Place {
         if !isFirstAfterDash { indent(column) }
-        let start = text.count
-        GoYAMLScalar.write(key, to: &text)
-        // A reader need not look further than so many bytes for the colon.
-        guard text.count - start <= 128 else {
-            text.insert(contentsOf: "? ".utf8, at: start)
-            text.append(UInt8(ascii: "\n"))
-            indent(column)
+        // A reader looks no further than so many bytes, nor beyond the line, for the colon.
+        guard key.utf8.count > 128 || key.utf8.contains(where: { $0 == 0x0A || $0 == 0x0D }) else {
+            GoYAMLScalar.write(key, to: &text)
             text.append(UInt8(ascii: ":"))
-            return
+            return .key(column: column)
         }
+        text.append(UInt8(ascii: "?"))
+        string(key, at: .key(column: column))
+        indent(column)
         text.append(UInt8(ascii: ":"))
+        return .colon(column: column)
     }
 
     /// Writes a dash at a column; the first element of a list within a list stands after the outer dash.
@@ -55,6 +58,9 @@ struct GoYAMLWriter {
         case .key:
             text.append(UInt8(ascii: "\n"))
             return false
+        case .colon(let column):
+            indent(place.inner - column - 1)
+            return true
         }
     }
 

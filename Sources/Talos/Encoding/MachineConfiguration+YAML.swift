@@ -52,9 +52,9 @@ struct ConfigEncoder {
     private mutating func write(_ fields: [Field], column: Int, isAfterDash: Bool) {
         var isFirst = isAfterDash
         for field in fields {
-            writer.key(field.definition.name, column: column, isFirstAfterDash: isFirst)
+            let place = writer.key(field.definition.name, column: column, isFirstAfterDash: isFirst)
             isFirst = false
-            write(field, at: .key(column: column))
+            write(field, at: place)
         }
     }
 
@@ -93,9 +93,9 @@ struct ConfigEncoder {
         var isFirst = writer.begin(place)
         let column = place.inner
         for member in members.sorted(by: { GoYAMLKeys.precedes($0.key, $1.key) }) {
-            writer.key(member.key, column: column, isFirstAfterDash: isFirst)
+            let place = writer.key(member.key, column: column, isFirstAfterDash: isFirst)
             isFirst = false
-            write(member.node, as: type, at: .key(column: column))
+            write(member.node, as: type, at: place)
         }
     }
 

@@ -29,7 +29,9 @@ enum DiskSize {
 
     /// Writes `100 GB` where that is the exact number, else the number.
     static func value(_ bytes: UInt64) -> ConfigNode.Value? {
-        if bytes % 1000 == 0, let text = short(bytes), self.bytes(text) == bytes { return .string(text) }
+        if bytes > 0, bytes % 1000 == 0, let text = short(bytes), self.bytes(text) == bytes {
+            return .string(text)
+        }
         return Int64(exactly: bytes).map { .integer($0) }
     }
 

@@ -52,9 +52,9 @@ struct SchemaTable: Sendable {
     init(_ texts: [String]) {
         var entries: [String: Entry] = [:]
         var names: [String] = []
-        for line in texts.lazy.flatMap({ $0.split(separator: "\n") }) {
-            let words = line.split(separator: " ")
-            if line.first == " ", let name = names.last {
+        for line in texts.lazy.flatMap({ $0.utf8.split(separator: UInt8(ascii: "\n")) }) {
+            let words = line.split(separator: UInt8(ascii: " ")).map { Substring($0) }
+            if line.first == UInt8(ascii: " "), let name = names.last {
                 entries[name]?.fields.append(words)
             } else if let name = words.first.map(String.init) {
                 if entries.updateValue(Entry(heading: words), forKey: name) != nil { defects.append(name) }
