@@ -31,7 +31,7 @@ package enum Schema {
 ///
 /// Types: `string`, `bool`, `int`, `uint8` …, `duration`, `bytes`, `fileMode`, `diskSize`, `portRange`,
 /// `arguments`, `any`, or a type of the tables; `[T]` is a list, `{T}` a map; `*` after a scalar is a pointer
-/// to it. Objects are pointers to structs unless their field has the property `value`.
+/// to it, after a list says that an empty one is told from none. Objects are pointers to structs unless their field has the property `value`.
 ///
 /// Properties: `always` is written if empty, `secret`, `trimmed`, `replace`, `by` keys to merge elements by,
 /// `1.7+` the version it came with. `+ T` takes in all fields of another type.

@@ -67,7 +67,7 @@ extension SchemaText {
           options                        tpmOptions  1.11+
           checkSecurebootStatusOnEnroll  bool*
         tpmOptions
-          pcrs  [int]
+          pcrs  [int]*
         PCIDriverRebindConfig 1.10+ named
           targetDriver  string  always
         UserVolumeConfig 1.10+ named
@@ -134,7 +134,7 @@ extension SchemaText {
         nameserver
           address  string  always
         searchDomains
-          domains         [string]
+          domains         [string]*
           disableDefault  bool*
         StaticHostConfig 1.12+ named
           hostnames  [string]

@@ -114,10 +114,10 @@ extension SchemaText {
           clientIdentifier  string*
           duidRaw           string
         Layer2VIPConfig 1.12+ named
-          link  string
+          link  string  always
         HCloudVIPConfig 1.12+ named
-          link      string
-          apiToken  string  secret
+          link      string  always
+          apiToken  string  always secret
         KubeSpanConfig 1.13+
           enabled                      bool*
           advertiseKubernetesNetworks  bool*
