@@ -41,7 +41,14 @@ struct SecretsReader {
 
     /// The one document of a text; `kind` is what it should be.
     static func document(in text: String, source: String, kind: String) throws(ConfigProblems) -> YAMLNode {
-        let documents = try documents(in: text, source: source).compactMap { $0 }
+        try only(of: documents(in: text, source: source), source: source, kind: kind)
+    }
+
+    /// The one document that is not empty.
+    static func only(of documents: [YAMLNode?], source: String, kind: String) throws(ConfigProblems)
+        -> YAMLNode
+    {
+        let documents = documents.compactMap { $0 }
         guard documents.count == 1, let document = documents.first else {
             let count = documents.isEmpty ? "is empty" : "has \(documents.count) documents"
             throw ConfigProblems(ConfigProblem(source: source, problem: "\(count): \(kind) is one document"))

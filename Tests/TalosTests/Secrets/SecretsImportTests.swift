@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: Apache-2.0
+import Platform
+import StructuredData
+import Testing
+
+@testable import Talos
+
+@Suite("Importing secrets")
+struct SecretsImportTests {
+    private static func fixture() throws -> SecretsBundle {
+        try SecretsBundle(yaml: SecretsFixture.yaml, source: "")
+    }
+
+    /// A control plane machine's configuration with the fixture's secrets.
+    private static func configuration() throws -> String {
+        let bundle = try fixture()
+        func pair(_ pair: KeyAndCertificate) -> String {
+            "{crt: \(Base64.encode(pair.crt)), key: \(Base64.encode(pair.key))}"
+        }
+        return """
+            version: v1alpha1
+            machine:
+                type: controlplane
+                token: \(bundle.trustdToken)
+                ca: \(pair(bundle.os))
+            cluster:
+                id: \(bundle.cluster.id)
+                secret: \(bundle.cluster.secret)
+                token: \(bundle.bootstrapToken)
+                secretboxEncryptionSecret: \(bundle.secretboxEncryptionSecret ?? "")
+                ca: \(pair(bundle.kubernetes))
+                aggregatorCA: \(pair(bundle.aggregator))
+                serviceAccount: {key: \(Base64.encode(bundle.serviceAccountKey))}
+                etcd: {ca: \(pair(bundle.etcd))}
+
+            """
+    }
+
+    @Test("a bundle and a control plane machine's configuration give the same")
+    func forms() throws {
+        let wanted = try Self.fixture()
+        #expect(try SecretsBundle.importing(text: SecretsFixture.yaml, source: "f") == wanted)
+        let configuration = try Self.configuration()
+        #expect(try SecretsBundle.importing(text: configuration, source: "f") == wanted)
+        let others = "apiVersion: v1alpha1\nkind: HostnameConfig\nauto: stable\n---\n"
+        #expect(try SecretsBundle.importing(text: others + configuration + "---\n", source: "f") == wanted)
+        let read = try MachineConfiguration(
+            reading: configuration, source: "f", version: TalosVersion(minor: 12))
+        #expect(try SecretsBundle(controlPlaneConfig: read) == wanted)
+    }
+
+    @Test(
+        "the official configurations give the official bundle", .enabled(if: Reference.isThere),
+        arguments: ["v1.5", "v1.7", "v1.12"])
+    func official(version: String) throws {
+        let golden = try #require(Reference.directory) + "/golden"
+        let configuration = try Reference.text(of: "\(golden)/\(version)/base-controlplane.yaml")
+        let bundle = try SecretsBundle.importing(text: configuration, source: "f")
+        #expect(try bundle == SecretsBundle(yaml: Reference.text(of: "\(golden)/secrets.yaml"), source: "f"))
+        let worker = try Reference.text(of: "\(golden)/\(version)/base-worker.yaml")
+        #expect(throws: ConfigProblems.self) { try SecretsBundle.importing(text: worker, source: "f") }
+    }
+
+    @Test(
+        "the Secrets of Kubernetes that people keep bundles in are opened",
+        arguments: ["value", "secrets.bundle", "bundle"])
+    func secrets(key: String) throws {
+        let data = Base64.encode(Array(SecretsFixture.yaml.utf8))
+        let secret = "apiVersion: v1\nkind: Secret\ndata:\n    other: YQ==\n    \(key): \(data)\n"
+        #expect(try SecretsBundle.importing(text: secret, source: "f") == Self.fixture())
+        let error = #expect(throws: ConfigProblems.self) {
+            try SecretsBundle.importing(
+                text: "kind: Secret\nstringData:\n    \(key): |\n        cluster: {id: []}\n", source: "f")
+        }
+        #expect(error?.description == "f (\(key)), line 1: cluster.id: must be a string, not a list")
+    }
+
+    @Test(
+        "what has no secrets says what it is",
+        arguments: [
+            ("sops: {}\ncluster: {id: a}", "f: is encrypted with SOPS: decrypt it first"),
+            ("contexts: {}", "f: is a talosconfig or kubeconfig, which has no secrets of the cluster"),
+            (
+                "kind: Secret\ndata: {a: b}",
+                "f: data: must have one of value, secrets.bundle, bundle, secrets.yaml, controlplane.yaml"
+            ),
+            ("kind: Secret\ndata: {value: '?'}", "f: data.value: must be Base64"),
+            ("kind: Secret\nstringData: {value: 'kind: Secret'}", "f (value): is no secrets bundle"),
+            (
+                "machine:\n    type: worker\n    token: canary",
+                "f, line 2: machine.type: must be controlplane: no other machine's configuration has all of a cluster's secrets"
+            ),
+            ("---\nkind: X\n---\nmachine: {}", "f, document 2: machine.type: must be controlplane"),
+            ("a: b", "f: is no secrets bundle: it has none of cluster, secrets, trustdinfo, certs"),
+        ])
+    func others(text: String, problem: String) {
+        let error = #expect(throws: ConfigProblems.self) {
+            try SecretsBundle.importing(text: text, source: "f")
+        }
+        let description = error?.description ?? ""
+        #expect(description.hasPrefix(problem))
+        #expect(!description.contains("canary"))
+    }
+
+    @Test("everything that a configuration lacks is told at once")
+    func missing() {
+        let error = #expect(throws: ConfigProblems.self) {
+            try SecretsBundle.importing(
+                text: "machine: {type: controlplane}\ncluster: {ca: {key: ''}}", source: "f")
+        }
+        let paths = error?.problems.map(\.path.description)
+        #expect(
+            paths == [
+                "machine.token", "machine.ca.crt", "machine.ca.key", "cluster.id", "cluster.secret",
+                "cluster.token",
+                "cluster.ca.crt", "cluster.ca.key", "cluster.aggregatorCA.crt", "cluster.aggregatorCA.key",
+                "cluster.serviceAccount.key", "cluster.etcd.ca.crt", "cluster.etcd.ca.key",
+            ])
+        #expect(error?.problems.first?.problem == "is missing, and a secrets bundle needs it")
+    }
+}
+
+@Suite("Secrets that a specification gives itself")
+struct SecretsOverridingTests {
+    private static let path = FieldPath("spec", "talosConfig", "machine")
+
+    @Test("what is given takes the place of the bundle's own, in PEM or in Base64 of it")
+    func given() throws {
+        let bundle = try SecretsBundle(yaml: SecretsFixture.yaml, source: "")
+        let other = bundle.etcd  // Any authority does.
+        let text = (
+            crt: String(decoding: other.crt, as: UTF8.self), key: String(decoding: other.key, as: UTF8.self)
+        )
+        let plain = try bundle.overriding(token: "new", crt: text.crt, key: text.key, at: Self.path)
+        #expect(plain.trustdToken == "new" && plain.os == other)
+        let encoded = try bundle.overriding(
+            token: nil, crt: Base64.encode(other.crt), key: Base64.encode(other.key) + "\n", at: Self.path)
+        #expect(encoded.trustdToken == bundle.trustdToken && encoded.os == other)
+        #expect(try bundle.overriding(token: "", crt: "", key: nil, at: Self.path) == bundle)
+    }
+
+    @Test("what is no authority is refused by name, never shown")
+    func refused() throws {
+        let bundle = try SecretsBundle(yaml: SecretsFixture.yaml, source: "")
+        let (crt, key) = (Base64.encode(bundle.etcd.crt), Base64.encode(bundle.etcd.key))
+        let cases: [(String?, String?, String)] = [
+            (nil, key, "spec.talosConfig.machine.ca.crt: must be given together with the key"),
+            (crt, "", "spec.talosConfig.machine.ca.key: must be given together with the certificate"),
+            ("canary", key, "spec.talosConfig.machine.ca.crt: must be PEM text, or the Base64 of PEM text"),
+            ("Y2FuYXJ5", key, "spec.talosConfig.machine.ca.crt: must be PEM text, or the Base64 of PEM text"),
+            (key, key, "spec.talosConfig.machine.ca.crt: must be a certificate in PEM: "),
+            (crt, crt, "spec.talosConfig.machine.ca.key: must be a private key in PEM: "),
+            (
+                crt, Base64.encode(bundle.kubernetes.key),
+                "spec.talosConfig.machine.ca.key: must be the key of the certificate beside it, which it is not"
+            ),
+        ]
+        for (crt, key, problem) in cases {
+            let error = #expect(throws: ConfigProblems.self) {
+                try bundle.overriding(token: nil, crt: crt, key: key, at: Self.path)
+            }
+            #expect(error?.description.hasPrefix(problem) ?? false)
+            #expect(!(error?.description.contains("canary") ?? true))
+        }
+    }
+}
