@@ -88,6 +88,24 @@ struct OpenSSLToolTests {
         #expect(error?.description == "key cannot be read: it must be an Ed25519, ECDSA or RSA key")
     }
 
+    @Test("an authority with an RSA key, as kubeadm's, signs for clients with one")
+    func rsaAuthority() async throws {
+        let key = try await OpenSSLTool.run(["genrsa", "-traditional", "2048"])
+        let crt = try await OpenSSLTool.run(
+            ["req", "-x509", "-key", "/dev/stdin", "-subj", "/CN=kubernetes"], input: Array(key.utf8))
+        let certificate = try await KeyThread.run { () throws(PKIError) in
+            let authority = try CertificateAuthority(
+                crt: Array(crt.utf8), key: Array(key.utf8), what: "certs.k8s")
+            let subject = try PrivateKey.generate(authority.key.algorithm)
+            let profile = ClientProfile.kubernetesAdministrator(now: Self.now, lifetime: .seconds(3600))
+            return try authority.issue(profile, for: subject, serialNumber: [1])
+        }
+        #expect(certificate.keyAlgorithm == .rsa)
+        #expect(try certificate.isSigned(by: Certificate(pem: Array(crt.utf8), what: "crt")))
+        let text = try await OpenSSLTool.run(["x509", "-noout", "-text"], input: certificate.pem)
+        #expect(text.contains("Public-Key: (4096 bit)") && text.contains("Issuer: CN = kubernetes\n"))
+    }
+
     @Test("names and addresses of a server's certificate are read")
     func alternativeNames() async throws {
         let text = try await OpenSSLTool.run([
