@@ -37,16 +37,16 @@ package struct PEMBlock: Sendable, Hashable {
         return blocks
     }
 
-    /// The first block of a text that has one of `labels`.
+    /// The first block of a text, which must have one of `labels`: Talos does not look at the others.
     static func first(
         in text: [UInt8], labels: [String], what: String
     ) throws(PKIError) -> PEMBlock {
-        let blocks = try blocks(in: text, what: what)
-        if let block = blocks.first(where: { labels.contains($0.label) }) { return block }
+        let first = try blocks(in: text, what: what).first
+        if let first, labels.contains(first.label) { return first }
         let wanted = labels.map { "\"\($0)\"" }.joined(separator: " or ")
-        guard !blocks.isEmpty else { throw .unreadable(what: what, reason: "it has no PEM block \(wanted)") }
         // Labels are for people and short, but what was written is not ours to repeat.
-        throw .unreadable(what: what, reason: "its PEM block is none of \(wanted)")
+        let reason = first == nil ? "it has no PEM block" : "its first PEM block is no"
+        throw .unreadable(what: what, reason: "\(reason) \(wanted)")
     }
 
     private static func body(
@@ -83,4 +83,11 @@ package struct PEMBlock: Sendable, Hashable {
     private static func isBlank(_ byte: UInt8) -> Bool {
         byte == 0x20 || byte == 0x09 || byte == 0x0D
     }
+}
+
+// What a block holds may be a key.
+extension PEMBlock: CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
+    package var description: String { "PEMBlock(redacted)" }
+    package var debugDescription: String { description }
+    package var customMirror: Mirror { Mirror(self, children: []) }
 }

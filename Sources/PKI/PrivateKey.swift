@@ -10,19 +10,35 @@ package struct PrivateKey: ~Copyable {
         case ecdsa
         /// New keys have 4096 bits.
         case rsa
+
+        /// What Talos labels such a key with.
+        fileprivate var label: String {
+            switch self {
+            case .ed25519: "ED25519 PRIVATE KEY"
+            case .ecdsa: "EC PRIVATE KEY"
+            case .rsa: "RSA PRIVATE KEY"
+            }
+        }
     }
 
     package let algorithm: Algorithm
     let handle: Owned<OpaquePointer>
 
-    private init(_ handle: consuming Owned<OpaquePointer>, what: String) throws(PKIError) {
-        algorithm =
+    /// The key that was made or read; a label other than the generic one must fit it.
+    private init(
+        _ handle: consuming Owned<OpaquePointer>, label: String = "PRIVATE KEY", what: String
+    ) throws(PKIError) {
+        let algorithm: Algorithm =
             switch EVP_PKEY_get_base_id(handle.pointer) {
             case EVP_PKEY_ED25519: .ed25519
             case EVP_PKEY_EC: .ecdsa
             case EVP_PKEY_RSA: .rsa
             default: throw .unreadable(what: what, reason: "it must be an Ed25519, ECDSA or RSA key")
             }
+        guard label == "PRIVATE KEY" || label == algorithm.label else {
+            throw .unreadable(what: what, reason: "its label names another kind of key")
+        }
+        self.algorithm = algorithm
         self.handle = handle
     }
 
@@ -49,7 +65,7 @@ package struct PrivateKey: ~Copyable {
             case "EC PRIVATE KEY": try Self.traditional(EVP_PKEY_EC, block.bytes, what)
             default: try Self.pkcs8(block.bytes, what)
             }
-        try self.init(handle, what: what)
+        try self.init(handle, label: block.label, what: what)
     }
 
     /// What Talos labels a private key with.
@@ -60,7 +76,21 @@ package struct PrivateKey: ~Copyable {
     private static func traditional(
         _ type: Int32, _ bytes: [UInt8], _ what: String
     ) throws(PKIError) -> Owned<OpaquePointer> {
-        try OpenSSL.decode(what, bytes, free: EVP_PKEY_free) { d2i_PrivateKey(type, nil, $0, $1) }
+        // OpenSSL reads PKCS #8 here too, which Talos does not.
+        guard !isPKCS8(bytes) else {
+            throw .unreadable(what: what, reason: "it is of the form PKCS #8, whose label is \"PRIVATE KEY\"")
+        }
+        return try OpenSSL.decode(what, bytes, free: EVP_PKEY_free) { d2i_PrivateKey(type, nil, $0, $1) }
+    }
+
+    private static func isPKCS8(_ bytes: [UInt8]) -> Bool {
+        defer { OpenSSL.clearErrors() }
+        return bytes.withUnsafeBufferPointer { buffer in
+            var place = buffer.baseAddress
+            guard let info = d2i_PKCS8_PRIV_KEY_INFO(nil, &place, buffer.count) else { return false }
+            PKCS8_PRIV_KEY_INFO_free(info)
+            return true
+        }
     }
 
     private static func pkcs8(_ bytes: [UInt8], _ what: String) throws(PKIError) -> Owned<OpaquePointer> {
@@ -75,14 +105,8 @@ package struct PrivateKey: ~Copyable {
     /// The key as Talos writes it: PKCS #1 for RSA, SEC 1 for ECDSA, and PKCS #8 with a label of its own for Ed25519,
     /// which is not OpenSSL's.
     package func pem() throws(PKIError) -> [UInt8] {
-        let label =
-            switch algorithm {
-            case .ed25519: "ED25519 PRIVATE KEY"
-            case .ecdsa: "EC PRIVATE KEY"
-            case .rsa: "RSA PRIVATE KEY"
-            }
         let bytes = try OpenSSL.encode("writing a key") { i2d_PrivateKey(handle.pointer, $0) }
-        return PEMBlock(label: label, bytes: bytes).text
+        return PEMBlock(label: algorithm.label, bytes: bytes).text
     }
 
     /// What identifies the key in a certificate: SHA-1 of the bits of its public half (RFC 5280, 4.2.1.2).

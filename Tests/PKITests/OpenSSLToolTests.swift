@@ -64,7 +64,7 @@ struct OpenSSLToolTests {
         arguments: [
             (["genpkey", "-algorithm", "ed25519"], PrivateKey.Algorithm.ed25519),
             (["genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-384"], .ecdsa),
-            (["ecparam", "-name", "prime256v1", "-genkey"], .ecdsa),
+            (["ecparam", "-name", "prime256v1", "-genkey", "-noout"], .ecdsa),
             (["genrsa", "-traditional", "2048"], .rsa),
             (["genrsa", "2048"], .rsa),
         ])

@@ -54,7 +54,7 @@ struct PrivateKeyTests {
             ("canary", "certs.os.key cannot be read: it has no PEM block"),
             (
                 "-----BEGIN CANARY-----\nYQ==\n-----END CANARY-----",
-                "certs.os.key cannot be read: its PEM block is none of"
+                "certs.os.key cannot be read: its first PEM block is no \"ED25519 PRIVATE KEY\" or"
             ),
             (
                 "-----BEGIN PRIVATE KEY-----\nca-nary\n-----END PRIVATE KEY-----",
@@ -87,6 +87,39 @@ struct PrivateKeyTests {
         let description = error?.description ?? ""
         #expect(description.contains(problem))
         #expect(!description.lowercased().contains("canary"))
+    }
+
+    @Test("a key is refused if its label says that it has another form or kind")
+    func labels() async throws {
+        let generic = try await OpenSSLTool.run([
+            "genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256",
+        ])
+        let reasons = [
+            "EC PRIVATE KEY": "it is of the form PKCS #8, whose label is \"PRIVATE KEY\"",
+            "RSA PRIVATE KEY": "it is of the form PKCS #8, whose label is \"PRIVATE KEY\"",
+            "ED25519 PRIVATE KEY": "its label names another kind of key",
+        ]
+        for (label, reason) in reasons {
+            let text = Array(generic.replacing("PRIVATE KEY", with: label).utf8)
+            #expect(throws: PKIError.unreadable(what: "key", reason: reason)) {
+                _ = try PrivateKey(pem: text, what: "key")
+            }
+        }
+    }
+
+    @Test("only the first block counts, as it does for Talos")
+    func firstBlock() async throws {
+        let text = try await OpenSSLTool.run(["ecparam", "-name", "prime256v1", "-genkey"])
+        #expect(text.hasPrefix("-----BEGIN EC PARAMETERS-----"))
+        #expect(throws: PKIError.self) { _ = try PrivateKey(pem: Array(text.utf8), what: "key") }
+    }
+
+    @Test("no way to print a block shows what it holds")
+    func redaction() {
+        let block = PEMBlock(label: "PRIVATE KEY", bytes: Array("canary".utf8))
+        var dumped = ""
+        dump(block, to: &dumped)
+        for text in [dumped, "\(block)", String(reflecting: block)] { #expect(!text.contains("99")) }
     }
 
     @Test("bytes after a key or certificate are refused")

@@ -73,7 +73,7 @@ struct SecretsValidationTests {
             Case({ $0.os.crt = garbage }, "certs.os.crt: must be a certificate in PEM: it cannot be read: "),
             Case(
                 { $0.os.crt = $0.os.key },
-                "certs.os.crt: must be a certificate in PEM: it cannot be read: its PEM block"
+                "certs.os.crt: must be a certificate in PEM: it cannot be read: its first PEM block"
             ),
             Case(
                 { $0.os.key = garbage },
