@@ -7,6 +7,8 @@ package struct MachineConfiguration: Sendable {
     package var version: TalosVersion
     /// The documents, each identity once; that without a kind comes first.
     package var documents: [ConfigDocument]
+    /// What layers took out, the first one first, for provenance.
+    package var removed: [RemovedValue] = []
 
     package init(version: TalosVersion, documents: [ConfigDocument]) {
         self.version = version

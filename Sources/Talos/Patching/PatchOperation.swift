@@ -56,31 +56,47 @@ extension ConfigNode {
     /// Does what the operation says; after an error the tree may be changed in part.
     ///
     /// What is set knows the operation's origin, and the origins of what it replaces; all else keeps its own.
-    mutating func apply(_ operation: PatchOperation) throws(OperationFailure) -> RemovedNode? {
-        let tokens = operation.path.tokens[...]
+    /// `room` is how many values may still be copied: a few operations that copy what was copied before would fill
+    /// any memory.
+    mutating func apply(_ operation: PatchOperation, room: inout Int) throws(OperationFailure) -> RemovedNode?
+    {
         switch operation.action {
         case .add(let value):
-            try set(value, at: tokens, of: operation.path, inserting: true)
+            try set(value, at: operation.path, inserting: true)
         case .replace(let value):
-            try set(value, at: tokens, of: operation.path, inserting: false)
+            try set(value, at: operation.path, inserting: false)
         case .remove:
-            return RemovedNode(path: operation.path, node: try take(at: tokens, of: operation.path))
+            return RemovedNode(
+                path: operation.path, node: try take(at: operation.path.tokens[...], of: operation.path))
         case .move(let source):
             guard !operation.path.isWithin(source) else {
                 throw OperationFailure("a value cannot be moved into itself")
             }
             let moved = try take(at: source.tokens[...], of: source)
-            try set(moved.stamped(operation.origin), at: tokens, of: operation.path, inserting: true)
+            try set(moved.stamped(operation.origin), at: operation.path, inserting: true)
             return source == operation.path ? nil : RemovedNode(path: source, node: moved)
         case .copy(let source):
             let copied = try value(at: source)
-            try set(copied.stamped(operation.origin), at: tokens, of: operation.path, inserting: true)
+            room -= copied.count
+            guard room >= 0 else { throw OperationFailure("the patch copies too many values") }
+            try set(copied.stamped(operation.origin), at: operation.path, inserting: true)
         case .test(let expected):
             guard try value(at: operation.path).json == expected else {
                 throw OperationFailure("the value is another one")
             }
         }
         return nil
+    }
+
+    /// Sets a value unless it would be nested too deep there.
+    private mutating func set(
+        _ new: ConfigNode, at pointer: JSONPointer, inserting: Bool
+    ) throws(OperationFailure) {
+        let limit = MachineConfiguration.limits.depth
+        guard pointer.tokens.count + new.height <= limit else {
+            throw OperationFailure("the value would be nested more than \(limit) levels deep")
+        }
+        try set(new, at: pointer.tokens[...], of: pointer, inserting: inserting)
     }
 
     private func value(at pointer: JSONPointer) throws(OperationFailure) -> ConfigNode {
@@ -216,5 +232,25 @@ extension ConfigNode {
 
     private static func nearby(_ keys: [String]) -> String {
         keys.isEmpty ? "which is empty" : "which has \(keys.prefix(12).joined(separator: ", "))"
+    }
+}
+
+extension ConfigNode {
+    /// How many values it is, itself included.
+    private var count: Int {
+        switch value {
+        case .list(let elements): elements.reduce(1) { $0 + $1.count }
+        case .map(let members): members.reduce(1) { $0 + $1.node.count }
+        default: 1
+        }
+    }
+
+    /// How many levels of lists and maps there are in it.
+    private var height: Int {
+        switch value {
+        case .list(let elements): 1 + (elements.lazy.map(\.height).max() ?? 0)
+        case .map(let members): 1 + (members.lazy.map(\.node.height).max() ?? 0)
+        default: 0
+        }
     }
 }

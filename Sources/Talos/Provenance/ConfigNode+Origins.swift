@@ -16,7 +16,8 @@ extension ConfigNode {
     /// This value where `old` stood: it, and what is in it at the same places, remembers whom it replaces.
     func laid(over old: ConfigNode) -> ConfigNode {
         var node = self
-        node.overridden = old.overridden + [old.origin] + overridden
+        // Whom a layer overrides within itself nobody wants to know.
+        node.overridden = old.overridden + (old.origin.layer == origin.layer ? [] : [old.origin]) + overridden
         switch (value, old.value) {
         case (.map(let members), .map(let oldMembers)):
             node.value = .map(

@@ -37,6 +37,11 @@ struct JSONPatchTests {
         PatchOperation(action: action, path: try #require(JSONPointer(path)), number: 1, origin: layer)
     }
 
+    private static func apply(_ tree: inout ConfigNode, _ operation: PatchOperation) throws -> RemovedNode? {
+        var room = 100
+        return try tree.apply(operation, room: &room)
+    }
+
     private static func added(_ text: String) throws -> ConfigNode { try node(text, origin: layer) }
 
     @Test("a pointer's escapes are read and written", arguments: ["", "/", "/a/b", "/a~1b/~0/-", "/a//b"])
@@ -67,7 +72,7 @@ struct JSONPatchTests {
         ])
     func adding(before: String, path: String, value: String, after: String) throws {
         var tree = try Self.node(before)
-        _ = try tree.apply(Self.operation(.add(Self.added(value)), path))
+        _ = try Self.apply(&tree, Self.operation(.add(Self.added(value)), path))
         #expect(tree.json == (try Self.value(after)))
     }
 
@@ -101,14 +106,14 @@ struct JSONPatchTests {
             "move": .move(from: source),
         ]
         let operation = try Self.operation(try #require(actions[name]), path)
-        let failure = #expect(throws: OperationFailure.self) { _ = try tree.apply(operation) }
+        let failure = #expect(throws: OperationFailure.self) { _ = try Self.apply(&tree, operation) }
         #expect(failure?.description == message)
     }
 
     @Test("removing gives what was there, and the rest keeps its place")
     func removing() throws {
         var tree = try Self.node(#"{"a": [1, 2, 3], "b": 4}"#)
-        let removed = try tree.apply(Self.operation(.remove, "/a/1"))
+        let removed = try Self.apply(&tree, Self.operation(.remove, "/a/1"))
         #expect(removed?.node.json == 2)
         #expect(tree.json == ["a": [1, 3], "b": 4])
     }
@@ -116,9 +121,10 @@ struct JSONPatchTests {
     @Test("moving takes a value from where it was, copying does not")
     func movingAndCopying() throws {
         var tree = try Self.node(#"{"a": {"x": 1}, "b": []}"#)
-        _ = try tree.apply(Self.operation(.copy(from: try #require(JSONPointer("/a/x"))), "/b/-"))
+        _ = try Self.apply(&tree, Self.operation(.copy(from: try #require(JSONPointer("/a/x"))), "/b/-"))
         #expect(tree.json == ["a": ["x": 1], "b": [1]])
-        let removed = try tree.apply(Self.operation(.move(from: try #require(JSONPointer("/a"))), "/c"))
+        let removed = try Self.apply(
+            &tree, Self.operation(.move(from: try #require(JSONPointer("/a"))), "/c"))
         #expect(tree.json == ["b": [1], "c": ["x": 1]])
         #expect(removed?.path.description == "/a")
     }
@@ -126,14 +132,14 @@ struct JSONPatchTests {
     @Test("a test compares values, not how they are written")
     func testing() throws {
         var tree = try Self.node(#"{"a": {"x": 1, "y": [2.0]}}"#)
-        _ = try tree.apply(Self.operation(.test(["y": [2], "x": 1]), "/a"))
+        _ = try Self.apply(&tree, Self.operation(.test(["y": [2], "x": 1]), "/a"))
     }
 
     @Test("what is set knows who set it and whom it replaced; all else keeps its origin")
     func origins() throws {
         var tree = try Self.node(#"{"a": {"x": 1, "y": 2}, "b": [1, 2]}"#)
-        _ = try tree.apply(Self.operation(.replace(Self.added(#"{"x": 1, "z": 3}"#)), "/a"))
-        _ = try tree.apply(Self.operation(.add(Self.added("0")), "/b/0"))
+        _ = try Self.apply(&tree, Self.operation(.replace(Self.added(#"{"x": 1, "z": 3}"#)), "/a"))
+        _ = try Self.apply(&tree, Self.operation(.add(Self.added("0")), "/b/0"))
         let a = try #require(tree["a"])
         #expect(a["x"]?.origin == Self.layer)
         #expect(a["x"]?.overridden == [.generated])
