@@ -59,6 +59,9 @@ private struct Merging {
         if problems.isEmpty { check() }
     }
 
+    /// What says which document it is.
+    private static let identity = ["version", "apiVersion", "kind", "name"]
+
     private func place(of identity: DocumentIdentity) -> Int? {
         guard targets.contains(identity) else { return nil }
         return configuration.documents.firstIndex { $0.identity == identity }
@@ -71,7 +74,9 @@ private struct Merging {
         }
         var merge = StrategicMerge(version: configuration.version)
         do throws(StrategicMerge.Mismatch) {
-            try merge.merge(document.root, into: &configuration.documents[place].root, document.kind.type)
+            try merge.merge(
+                document.root, into: &configuration.documents[place].root, document.kind.type,
+                identity: Self.identity)
         } catch {
             report(error.problem, error.path, error.origin, in: document.identity)
         }

@@ -31,8 +31,11 @@ struct StrategicMerge {
     }
 
     /// Merges the fields that `right` has into the object `left`; after an error it is merged in part.
-    mutating func merge(_ right: ConfigNode, into left: inout ConfigNode, _ type: ObjectType) throws(Mismatch)
-    {
+    ///
+    /// Fields in `identity` are the same in both: they only say what is merged, and nobody overrides anybody by them.
+    mutating func merge(
+        _ right: ConfigNode, into left: inout ConfigNode, _ type: ObjectType, identity: [String] = []
+    ) throws(Mismatch) {
         guard case .map(let additions) = right.value else { return }
         guard case .map(var members) = left.value else {
             left = right
@@ -50,6 +53,7 @@ struct StrategicMerge {
             next = place + 1
             let field = type.fields[place]
             if let index = members.firstIndex(where: { $0.key == addition.key }) {
+                guard !identity.contains(addition.key) else { continue }
                 steps.append(.key(addition.key))
                 try merge(addition.node, into: &members[index].node, field)
                 steps.removeLast()
@@ -148,7 +152,7 @@ extension StrategicMerge {
     private mutating func merge(
         element right: ConfigNode, into elements: inout [ConfigNode], _ type: FieldType, _ keys: [String]
     ) throws(Mismatch) {
-        guard let place = Self.place(of: right, in: elements, keys) else {
+        guard let (place, key) = Self.place(of: right, in: elements, keys) else {
             elements.append(right)
             return
         }
@@ -158,20 +162,24 @@ extension StrategicMerge {
             return
         }
         steps.append(.index(place))
-        try merge(right, into: &elements[place], object)
+        try merge(right, into: &elements[place], object, identity: [key])
         steps.removeLast()
     }
 
     /// Which element has the same value of the first key that the new one sets.
-    private static func place(of new: ConfigNode, in elements: [ConfigNode], _ keys: [String]) -> Int? {
+    private static func place(
+        of new: ConfigNode, in elements: [ConfigNode], _ keys: [String]
+    ) -> (place: Int, key: String)? {
         // With one key alone, elements without it are the same one too.
         guard let key = keys.first(where: { !isUnset(new[$0]) }) ?? (keys.count == 1 ? keys.first : nil)
         else {
             return nil
         }
         let wanted = new[key]
-        if isUnset(wanted) { return elements.firstIndex { isUnset($0[key]) } }
-        return elements.firstIndex { $0[key]?.json == wanted?.json }
+        let place =
+            isUnset(wanted)
+            ? elements.firstIndex { isUnset($0[key]) } : elements.firstIndex { $0[key]?.json == wanted?.json }
+        return place.map { ($0, key) }
     }
 
     /// Whether a merge key says nothing.
