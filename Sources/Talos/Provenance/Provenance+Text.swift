@@ -17,15 +17,20 @@ extension Provenance {
         }
         let limits = [Self.widestPath, Self.widestValue, .max]
         let widths = limits.enumerated().map { column, limit in
-            min(limit, rows.map { $0[column].count }.max() ?? 0)
+            min(limit, rows.map { $0[column].width }.max() ?? 0)
         }
-        return rows.map { row in
-            let cells = zip(row, widths).map { cell, width in
-                cell + String(repeating: " ", count: max(0, width - cell.count))
+        var text = ""
+        for row in rows {
+            // Nothing is padded for what does not follow.
+            let filled = row.prefix { !$0.isEmpty }
+            for (column, cell) in filled.enumerated() {
+                text += cell
+                guard column + 1 < filled.count else { continue }
+                text += String(repeating: " ", count: max(0, widths[column] - cell.width) + 2)
             }
-            let line = (cells + row.suffix(1)).joined(separator: "  ")
-            return String(line.reversed().drop { $0 == " " }.reversed()) + "\n"
-        }.joined()
+            text += "\n"
+        }
+        return text
     }
 
     /// A value on one line.
@@ -63,6 +68,11 @@ extension Provenance {
         }
         return ["values": .array(values), "layers": .array(layers)]
     }
+}
+
+extension String {
+    /// How wide it is on a terminal, near enough: most of these texts are ASCII.
+    fileprivate var width: Int { unicodeScalars.count }
 }
 
 extension Provenance.Setter {
