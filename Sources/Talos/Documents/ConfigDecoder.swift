@@ -19,10 +19,22 @@ struct ConfigDecoder {
     private(set) var problems: [ConfigProblem] = []
     private var path: [Step] = []
 
+    /// Who takes the fields, as messages name it.
+    private let reader: String
+
     init(source: String, layer: UInt16, version: TalosVersion) {
         self.source = source
         self.layer = layer
         self.version = version
+        reader = "Talos \(version)"
+    }
+
+    /// A decoder of what somebody else than Talos reads.
+    init(source: String, reader: String) {
+        self.source = source
+        self.reader = reader
+        layer = 0
+        version = TalosVersion.supported.upperBound
     }
 
     /// Notes a problem of the place that the decoder is at, or of a key there.
@@ -83,7 +95,7 @@ struct ConfigDecoder {
         if let field = type[key] { return "is known only from Talos \(field.since) on, not in \(version)" }
         let known = type.fields.filter { $0.isKnown(in: version) }.map(\.name)
         let list = known.isEmpty ? "no fields here" : "here " + known.joined(separator: ", ")
-        return "unknown field; Talos \(version) has \(list)"
+        return "unknown field; \(reader) has \(list)"
     }
 }
 
