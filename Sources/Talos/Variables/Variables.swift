@@ -80,12 +80,6 @@ package struct Variables: Sendable {
         self.reasons = reasons
     }
 
-    /// Whether a name is about one machine, so that its value may differ from machine to machine.
-    static func isAboutMachine(_ name: String) -> Bool {
-        let first = name.prefix { $0 != "." }
-        return first == "machine" || first == "data"
-    }
-
     /// The value of a variable, or why there is none.
     func value(of name: String) -> Result<JSONValue, Missing> {
         var value = values

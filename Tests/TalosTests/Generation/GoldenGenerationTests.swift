@@ -82,22 +82,15 @@ struct GoldenGenerationTests {
         #expect(try MachineConfiguration(generating: input).yaml() == Reference.text(of: golden.path))
     }
 
-    @Test(
-        "the text is the same to the byte with overrides, but for what a patch adds",
-        arguments: all.filter { !$0.isBase })
+    @Test("the text is the same to the byte with overrides and a patch", arguments: all.filter { !$0.isBase })
     func overrides(golden: Golden) throws {
-        let patched = """
-                    extraMounts:
-                        - destination: /var/opt
-                          type: bind
-                          source: /var/opt
-                          options:
-                            - rshared
-
-            """
-        let text = try Reference.text(of: golden.path)
-        #expect(text.contains(patched))
+        let directory = try #require(Reference.directory)
+        let layer = Layer(
+            name: "patch-pre14.yaml",
+            content: .text(try Reference.text(of: directory + "/golden/patch-pre14.yaml")))
         let input = GoldenInput.overrides(golden.version, golden.role, secrets: try secrets())
-        #expect(try MachineConfiguration(generating: input).yaml() == text.replacing(patched, with: ""))
+        var configuration = try MachineConfiguration(generating: input)
+        try configuration.apply(ConfigPatch(layer, number: 1, version: golden.version))
+        #expect(try configuration.yaml() == Reference.text(of: golden.path))
     }
 }

@@ -165,4 +165,43 @@ struct VariablesTests {
     func machines(yaml: String, isAboutMachine: Bool) throws {
         #expect(Variables.areAboutMachine(try YAML.nodes(Array(yaml.utf8))) == isAboutMachine)
     }
+
+    @Test("data is the same for all machines where none has its own")
+    func sharedData() throws {
+        let nodes = try YAML.nodes(Array("a: ${data.x}".utf8))
+        #expect(!Variables.areAboutMachine(nodes, includingData: false))
+    }
+
+    @Test("a layer is read with its variables, whatever it is made of")
+    func layers() throws {
+        let text = "machine: {network: {hostname: \"${machine.name}\"}, sysctls: {a: \"${data.port}\"}}"
+        let value: JSONValue = [
+            "machine": ["network": ["hostname": "${machine.name}"], "sysctls": ["a": "${data.port}"]]
+        ]
+        for content in [Layer.Content.text(text), .value(value)] {
+            var configuration = try MachineConfiguration(
+                reading: "machine: {type: worker}", source: "base", version: TalosVersion(minor: 11))
+            let patch = try ConfigPatch(
+                Layer(name: "layer", content: content), number: 1, version: TalosVersion(minor: 11),
+                variables: Self.variables)
+            try configuration.apply(patch)
+            #expect(configuration["machine", "network", "hostname"]?.string == "prod-worker-2")
+            #expect(configuration["machine", "sysctls", "a"]?.string == "8080")
+        }
+    }
+
+    @Test("all documents of a layer together cannot grow without end, and that is said once")
+    func manyDocuments() throws {
+        let text = String(repeating: "x", count: 1 << 20)
+        let variables = Variables(
+            cluster: Variables.Cluster(
+                name: "a", endpoint: "", kubernetesVersion: "", talosVersion: "",
+                data: ["text": .string(text)]))
+        let layer = Layer(
+            name: "layer", content: .text((0..<100).map { _ in "k: ${data.text}\n---\n" }.joined()))
+        let error = try #require(throws: ConfigProblems.self) {
+            try ConfigPatch(layer, number: 1, version: TalosVersion(minor: 11), variables: variables)
+        }
+        #expect(error.problems.map(\.document) == [5])
+    }
 }

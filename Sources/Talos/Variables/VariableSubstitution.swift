@@ -1,63 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
-package import StructuredData
+import StructuredData
 
-extension Variables {
-    /// The documents of a layer with values for their variables, keys included.
-    ///
-    /// A plain scalar that is one variable and nothing else takes the value with its type, a list or object too.
-    /// Otherwise a text is put together, and read as what it was: as a string in quotes, as any plain scalar without.
-    /// What comes out may be as large as any YAML text that is read; see `YAMLLimits.default`.
-    package func substitute(
-        in documents: [YAMLNode?], source: String, limits: YAMLLimits = .default
-    ) throws(ConfigProblems) -> [YAMLNode?] {
-        var substitution = Substitution(variables: self, source: source, limits: limits)
-        var results: [YAMLNode?] = []
-        for (index, document) in documents.enumerated() {
-            substitution.document = documents.count > 1 ? index + 1 : nil
-            results.append(document.map { substitution.node($0, at: .root) })
-        }
-        guard substitution.problems.isEmpty else { throw ConfigProblems(substitution.problems) }
-        return results
-    }
-
-    /// Whether documents have variables whose value may differ from machine to machine.
-    package static func areAboutMachine(_ documents: [YAMLNode?]) -> Bool {
-        documents.contains { $0.map(isAboutMachine) ?? false }
-    }
-
-    private static func isAboutMachine(_ node: YAMLNode) -> Bool {
-        switch node.content {
-        case .scalar(let scalar): mentionsMachine(scalar.text)
-        case .list(let elements): elements.contains(where: isAboutMachine)
-        case .map(let members): members.contains { mentionsMachine($0.key) || isAboutMachine($0.value) }
-        }
-    }
-
-    private static func mentionsMachine(_ text: String) -> Bool {
-        guard VariableText.isWorthReading(text) else { return false }
-        do throws(VariableText.Unclosed) {
-            return try VariableText(text).names.contains(where: isAboutMachine)
-        } catch {
-            return false  // Whoever substitutes is told.
-        }
-    }
-}
-
-/// One walk through the documents of a layer.
-private struct Substitution {
-    let variables: Variables
-    let source: String
+/// One walk through the documents of a layer, which together may not grow beyond limits.
+struct VariableSubstitution {
+    private let variables: Variables
     /// How much text and how many values may still be put in.
-    var bytes: Int
-    var nodes: Int
-    var document: Int?
-    var problems: [ConfigProblem] = []
+    private var bytes: Int
+    private var nodes: Int
+    private var problems: [ConfigProblem] = []
 
-    init(variables: Variables, source: String, limits: YAMLLimits) {
+    init(_ variables: Variables, limits: YAMLLimits = MachineConfiguration.limits) {
         self.variables = variables
-        self.source = source
         bytes = limits.bytes
         nodes = limits.nodes
+    }
+
+    /// Puts values into the next document; gives what is wrong with it, with lines and paths.
+    mutating func replace(in document: inout YAMLNode) -> [ConfigProblem] {
+        problems = []
+        let wasExhausted = isExhausted
+        document = node(document, at: .root)
+        return wasExhausted ? [] : problems
     }
 
     /// Whether the limits are reached, which is said once.
@@ -68,7 +31,7 @@ private struct Substitution {
         let reason: String
     }
 
-    mutating func node(_ node: YAMLNode, at path: FieldPath) -> YAMLNode {
+    private mutating func node(_ node: YAMLNode, at path: FieldPath) -> YAMLNode {
         guard problems.count < ConfigProblems.limit, !isExhausted else { return node }
         var node = node
         switch node.content {
@@ -202,8 +165,6 @@ private struct Substitution {
     private mutating func report(_ failure: Failure, at path: FieldPath, line: Int) {
         guard problems.count < ConfigProblems.limit else { return }
         problems.append(
-            ConfigProblem(
-                source: source, document: document, line: line > 0 ? line : nil, path: path,
-                problem: failure.reason))
+            ConfigProblem(line: line > 0 ? line : nil, path: path, problem: failure.reason))
     }
 }
