@@ -158,7 +158,8 @@ extension SchemaText {
           rules  [imageRule]  by image
         imageRule replaced
           image      string
-          verify     bool*      always
+          skip       bool*
+          deny       bool*
           keyless    keyless
           publicKey  publicKey
         keyless
