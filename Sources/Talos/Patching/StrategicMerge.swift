@@ -156,8 +156,7 @@ extension StrategicMerge {
             elements.append(right)
             return
         }
-        guard case .object(let object) = type else {
-            // Elements that the table does not look into, such as rules, are replaced.
+        guard case .object(let object) = type, !object.isReplacedWhole else {
             elements[place] = right.laid(over: elements[place])
             return
         }
