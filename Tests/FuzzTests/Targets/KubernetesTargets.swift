@@ -120,7 +120,9 @@ extension FuzzTarget {
         let clock = SystemClock()
         let source = TokenFileCredential(path: "token", read: read, clock: clock)
         let authorization = try source.credential().authorization ?? ""
-        try require(authorization.hasPrefix("Bearer ") && authorization.utf8.count > 7, "there is a token")
+        let start = "Bearer ".utf8
+        try require(
+            authorization.utf8.starts(with: start) && authorization.utf8.count > start.count, "there is a token")
         try require(configuration.endpoint.port > 0, "there is a port")
     }
 
