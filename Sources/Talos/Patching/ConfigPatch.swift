@@ -30,6 +30,8 @@ package struct ConfigPatch: Sendable {
     /// Whether its values must not be shown.
     package let isSecret: Bool
     package let body: Body
+    /// Whether its documents have numbers in messages: it has more than one.
+    let isNumbered: Bool
 
     /// The problem of a layer that says nothing.
     package static let emptyProblem =
@@ -48,7 +50,7 @@ package struct ConfigPatch: Sendable {
         self.version = version
         isSecret = layer.isSecret
         let reader = PatchReader(source: layer.name, number: number, version: version)
-        body = try reader.body(of: layer.content, substituting: variables)
+        (body, isNumbered) = try reader.read(layer.content, substituting: variables)
         if case .empty = body, !allowsEmpty {
             throw ConfigProblems(ConfigProblem(source: layer.name, problem: Self.emptyProblem))
         }

@@ -22,7 +22,7 @@ extension MachineConfiguration {
             try apply(operations, of: patch.number, source: source)
             return []
         case .strategic(let steps):
-            var merged = Merging(self, source: source, isSecret: patch.isSecret)
+            var merged = Merging(self, patch, source: source)
             merged.apply(steps)
             guard merged.problems.isEmpty else { throw ConfigProblems(merged.problems) }
             self = merged.configuration
@@ -37,15 +37,15 @@ private struct Merging {
     private(set) var problems: [ConfigProblem] = []
     private(set) var warnings: [ConfigProblem] = []
 
+    private let patch: ConfigPatch
     private let source: String
-    private let isSecret: Bool
     /// The documents that the layer is merged into; those that it adds itself are not among them.
     private var targets: Set<DocumentIdentity>
 
-    init(_ configuration: MachineConfiguration, source: String, isSecret: Bool) {
+    init(_ configuration: MachineConfiguration, _ patch: ConfigPatch, source: String) {
         self.configuration = configuration
+        self.patch = patch
         self.source = source
-        self.isSecret = isSecret
         targets = Set(configuration.documents.map(\.identity))
     }
 
@@ -93,10 +93,9 @@ private struct Merging {
     private mutating func delete(_ selector: DeleteSelector, in identity: DocumentIdentity) {
         guard let place = place(of: identity) else {
             if selector.isWholeDocument {
-                var warning = problem(
-                    "$patch: delete: there is no \(identity) to delete", .root, selector.origin)
-                warning.document = selector.origin.document == 0 ? nil : Int(selector.origin.document)
-                warnings.append(warning)
+                warnings.append(
+                    problem(
+                        "$patch: delete: there is no \(identity) to delete", .root, selector.origin))
             } else {
                 report(
                     "$patch: delete: lookup failed: there is no \(identity)", selector.path, selector.origin,
@@ -112,7 +111,7 @@ private struct Merging {
         }
         do throws(Deletion.Failure) {
             let type = configuration.documents[place].kind.type
-            let deletion = Deletion(selector, version: configuration.version, isSecret: isSecret)
+            let deletion = Deletion(selector, version: configuration.version, isSecret: patch.isSecret)
             if let deleted = try deletion.apply(to: &configuration.documents[place].root, type) {
                 let steps = selector.steps(ofElement: deleted.element)
                 configuration.remember(
@@ -121,8 +120,7 @@ private struct Merging {
         } catch {
             report(
                 "$patch: delete: failed to delete path '\(selector.pathText)': \(error.problem)",
-                selector.path,
-                selector.origin, in: identity)
+                selector.path, selector.origin, in: identity)
         }
     }
 
@@ -140,8 +138,10 @@ private struct Merging {
     }
 
     private func problem(_ text: String, _ path: FieldPath, _ origin: Origin) -> ConfigProblem {
-        ConfigProblem(
-            source: source, document: origin.document == 0 ? nil : Int(origin.document),
-            line: origin.line == 0 ? nil : Int(origin.line), path: path, problem: text)
+        // Lines of other layers mean nothing in this one.
+        let isOwn = origin.layer == patch.number
+        return ConfigProblem(
+            source: source, document: isOwn && patch.isNumbered ? Int(origin.document) : nil,
+            line: isOwn && origin.line > 0 ? Int(origin.line) : nil, path: path, problem: text)
     }
 }

@@ -10,26 +10,27 @@ struct PatchReader {
     /// The first version of Talos that knows `$patch: delete`.
     private static let firstWithDeletes = TalosVersion(minor: 8)
 
-    func body(
-        of content: Layer.Content, substituting variables: ConfigPatch.Substitution?
-    ) throws(ConfigProblems) -> ConfigPatch.Body {
+    /// What the content comes to, and whether it has more than one document.
+    func read(
+        _ content: Layer.Content, substituting variables: ConfigPatch.Substitution?
+    ) throws(ConfigProblems) -> (ConfigPatch.Body, isNumbered: Bool) {
         var documents = try nodes(of: content)
         if let variables { try substitute(variables, in: &documents) }
-        guard documents.contains(where: { $0.map(Self.hasContent) ?? false }) else { return .empty }
+        guard documents.contains(where: { $0.map(Self.hasContent) ?? false }) else { return (.empty, false) }
+        let isNumbered = documents.count > 1
         if let list = documents.firstIndex(where: { $0?.elements != nil }) {
-            return try operations(documents, at: list)
+            return (try operations(documents, at: list), isNumbered)
         }
-        return try strategic(documents)
+        return (try strategic(documents), isNumbered)
     }
 
     private func nodes(of content: Layer.Content) throws(ConfigProblems) -> [YAMLNode?] {
         switch content {
         case .value(.string(let text)), .text(let text):
             do throws(YAMLError) {
-                return try YAML.nodes(Array(text.utf8))
+                return try YAML.nodes(Array(text.utf8), limits: MachineConfiguration.limits)
             } catch {
-                throw ConfigProblems(
-                    ConfigProblem(source: source, line: error.position.line, problem: "\(error.problem)"))
+                throw ConfigProblems(ConfigProblem(source: source, yaml: error))
             }
         case .value(let value):
             let node = YAMLNode(value)

@@ -137,7 +137,7 @@ struct DeleteTests {
         let warnings = try configuration.apply(try ConfigPatch(layer, number: 1, version: Patching.version))
         #expect(
             warnings.map(\.description)
-                == ["a, document 1, line 3: $patch: delete: there is no NoSuchConfig to delete"])
+                == ["a, line 3: $patch: delete: there is no NoSuchConfig to delete"])
         #expect(configuration.yaml() == before)
     }
 

@@ -146,7 +146,7 @@ struct DocumentMergeTests {
             "apiVersion: v1alpha1\nkind: \(second)\nname: x\n\(fields)")
         #expect(
             problems == [
-                "layer1, document 1, line 1: conflicting documents: \(first)/x and \(second)/x, "
+                "layer1, line 1: conflicting documents: \(first)/x and \(second)/x, "
                     + "whose kinds share their names"
             ])
     }
