@@ -101,7 +101,7 @@ struct ClusterValidationTests {
             (#"{"workers": [{"name": "a"}]}"#, "spec.workers[0].replicas: is required"),
             (#"{"workers": [{"name": "", "replicas": 1}]}"#, "spec.workers[0].name: must not be empty"),
             (#"{"clusterName": 7}"#, "spec.clusterName: must be a string, not a number"),
-            (#"{"talosVersion": "v1.4.9"}"#, "spec.talosVersion: must be v1.5.0 or newer, not v1.4.9"),
+            (#"{"talosVersion": "v1.2.9"}"#, "spec.talosVersion: must be v1.3.0 or newer, not v1.2.9"),
             (#"{"podSubnets": "10.0.0.0/8"}"#, "spec.podSubnets: must be a list, not a string"),
             (#"{"podSubnets": [null]}"#, "spec.podSubnets[0]: is required"),
             (
@@ -160,7 +160,8 @@ struct ClusterValidationTests {
                 "v1.5.0", "v1.25.9",
                 "spec.kubernetesVersion: must be v1.26 to v1.28 with Talos v1.5.0, not v1.25.9"
             ),
-            ("v1.5.0", "v1.26.0", nil), ("v1.5.99", "v1.28.99", nil),
+            ("v1.3.0", "v1.24.0", nil), ("v1.4.9", "v1.27.1", nil), ("v1.5.0", "v1.26.0", nil),
+            ("v1.5.99", "v1.28.99", nil),
             ("v1.13.7", "v1.36.3", nil), ("v1.14.0", "v1.37.0", nil),
             (
                 "v1.13.7", "v1.37.0",
