@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import Platform
 import Testing
 
 @testable import Talos
@@ -38,5 +39,21 @@ struct KubernetesSupportTests {
         for minor in TalosVersion.supported.lowerBound.minor...TalosVersion.supported.upperBound.minor {
             #expect(KubernetesSupport.kubernetesMinors[minor] != nil, "v1.\(minor)")
         }
+    }
+}
+
+extension KubernetesSupportTests {
+    @Test("the documentation has the same table")
+    func documentation() throws {
+        let root = #filePath.split(separator: "/").dropLast(4).map { "/" + $0 }.joined()
+        let page = try FileSystem.read(
+            "\(root)/Sources/TalosOperator/TalosOperator.docc/TalosVersions.md", limit: 1 << 20)
+        let rows = String(decoding: page, as: UTF8.self).split(separator: "\n").filter {
+            $0.hasPrefix("| 1.") && $0.contains(" – ")
+        }
+        #expect(
+            rows.map(String.init)
+                == KubernetesSupport.kubernetesMinors.sorted { $0.key < $1.key }
+                .map { "| 1.\($0.key) | 1.\($0.value.lowerBound) – 1.\($0.value.upperBound) |" })
     }
 }
