@@ -69,7 +69,7 @@ let package = Package(
         // Structured logger, metric registry with Prometheus text, named health checks.
         module("Observability", ["Platform"]),
         // libcurl client on one thread; small socket server on another, with OpenSSL for TLS.
-        module("HTTP", ["CCurl", "COpenSSL", "Platform"]),
+        module("HTTP", ["CCurl", "COpenSSL", "PKI", "Platform"]),
         // Object model, requests as values, REST client, watch stream, kubeconfig and in-cluster configuration.
         module("Kubernetes", ["HTTP", "StructuredData", "Platform"]),
         // Talos' secrets, machine configurations in layers and client configurations; pure.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import COpenSSL
+import PKI
 
 /// The SHA-256 digest of some bytes: stands for a secret without telling it, and for a file without keeping it.
 package struct SHA256Digest: Sendable, Hashable {
@@ -7,9 +7,6 @@ package struct SHA256Digest: Sendable, Hashable {
 
     /// The digest of `content`.
     package init(of content: some Sequence<UInt8>) {
-        let content = Array(content)
-        var digest = [UInt8](repeating: 0, count: Int(SHA256_DIGEST_LENGTH))
-        _ = SHA256(content, content.count, &digest)
-        bytes = digest
+        bytes = SHA256.digest(of: Array(content))
     }
 }
