@@ -122,7 +122,8 @@ extension FuzzTarget {
         let authorization = try source.credential().authorization ?? ""
         let start = "Bearer ".utf8
         try require(
-            authorization.utf8.starts(with: start) && authorization.utf8.count > start.count, "there is a token")
+            authorization.utf8.starts(with: start) && authorization.utf8.count > start.count,
+            "there is a token")
         try require(configuration.endpoint.port > 0, "there is a port")
     }
 
