@@ -11,9 +11,9 @@ extension ConfigDifference {
         for entry in entries {
             if entry.document != document {
                 document = entry.document
-                text += "@@ \(Self.printable(entry.document.description)) @@\n"
+                text += "@@ \(entry.document.description.printable) @@\n"
             }
-            if entry.path != .root { text += "  \(entry.path)\n" }
+            if entry.path != .root { text += "  \(entry.path.description.printable)\n" }
             for line in entry.lines { text += colored ? line.colored : line.text }
         }
         return text
@@ -21,12 +21,6 @@ extension ConfigDifference {
 
     /// The difference for programs: a list of what `Entry` holds.
     package var json: JSONValue { .array(entries.map(\.json)) }
-
-    /// A name may be anything; quoted where it could act on a terminal.
-    private static func printable(_ text: String) -> String {
-        let isPlain = text.unicodeScalars.allSatisfy { $0.value >= 0x20 && !(0x7f...0x9f).contains($0.value) }
-        return isPlain ? text : String(decoding: JSONValue.string(text).encoded(), as: UTF8.self)
-    }
 }
 
 /// A line of the text, with its line break.

@@ -27,13 +27,37 @@ package struct ConfigProblem: Error, Sendable, Hashable, CustomStringConvertible
     }
 
     /// As in `spec.patches[0], document 2, line 7: machine.install.wipe: must be true or false, not a string`.
+    ///
+    /// One line, without characters that act on a terminal, whatever the configuration has in its keys.
     package var description: String {
         var place = source.isEmpty ? [] : [source]
         if let document { place.append("document \(document)") }
         if let line { place.append("line \(line)") }
         let field = path == .root ? "" : "\(path): "
-        return (place.isEmpty ? "" : place.joined(separator: ", ") + ": ") + field + problem
+        return ((place.isEmpty ? "" : place.joined(separator: ", ") + ": ") + field + problem).printable
     }
+}
+
+extension String {
+    /// The text with control characters written as in JSON, `\u001b`.
+    var printable: String {
+        guard unicodeScalars.contains(where: \.isControl) else { return self }
+        var text = ""
+        for scalar in unicodeScalars {
+            guard scalar.isControl else {
+                text.unicodeScalars.append(scalar)
+                continue
+            }
+            let digits = String(scalar.value, radix: 16)
+            text += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
+        }
+        return text
+    }
+}
+
+extension Unicode.Scalar {
+    /// Whether it does something to a terminal instead of being shown, in either half of Latin-1.
+    fileprivate var isControl: Bool { value < 0x20 || (0x7F...0x9F).contains(value) }
 }
 
 /// Everything that was found wrong at once; at least one problem.

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import StructuredData
 import Testing
 
 @testable import Talos
@@ -131,6 +132,13 @@ struct ConfigValidationTests {
         let key = "nodeTaints: {" + (0..<1000).map { "a\($0): x" }.joined(separator: ", ") + "}"
         #expect(
             try TestConfig().with { $0.machine = key }.validated().errors.count == ConfigProblems.limit)
+    }
+
+    @Test("A finding is one line that cannot act on a terminal")
+    func controlCharacters() {
+        let problem = ConfigProblem(
+            source: "a\u{9B}", path: FieldPath("b\u{7F}"), problem: "c\u{1B}[31m\n\u{E9}")
+        #expect(problem.description == #"a\u009b: ["b\u007f"]: c\u001b[31m\u000a\#u{E9}"#)
     }
 
     @Test("Findings of others are taken in")
