@@ -94,7 +94,7 @@ struct MachineValidationTests {
                 "\(path).keys: is required: what the volume is unlocked with", \.machine, bad: text("[]"),
                 good: text("[{slot: 0, nodeID: {}}]")),
             ValidationCase(
-                "\(path).keys[1].slot: must be unique, but another key has the slot 0", \.machine,
+                "\(path).keys[1].slot: must be unique, but another key has the same slot", \.machine,
                 bad: text("[{nodeID: {}, slot: 0}, {static: {passphrase: a}, slot: 0}]"),
                 good: text("[{nodeID: {}, slot: 0}, {static: {passphrase: a}, slot: 1}]")),
             ValidationCase(
@@ -206,8 +206,7 @@ struct MachineValidationTests {
             "cluster.etcd: must not be set on a worker", \.cluster, bad: "etcd: {ca: {crt: YQ==, key: YQ==}}",
             good: "", in: .worker),
         ValidationCase(
-            "cluster.etcd.ca.crt: is required: etcd's certificates are signed with it\n"
-                + "cluster.etcd.ca.key: is required: etcd's certificates are signed with it", \.cluster,
+            "cluster.etcd.ca: is required: etcd's certificates are signed with it", \.cluster,
             bad: "etcd: {image: a}", good: "etcd: {ca: {crt: YQ==, key: YQ==}}"),
         ValidationCase(
             "cluster.etcd.subnet: excludes cluster.etcd.advertisedSubnets, which is its newer name",

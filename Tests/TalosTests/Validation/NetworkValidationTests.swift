@@ -40,7 +40,7 @@ struct NetworkValidationTests {
             bad: "{interface: a, bond: {interfaces: [b]}, bridge: {interfaces: [c]}}",
             good: "{interface: a, bridge: {interfaces: [c]}}"),
         devices(
-            "[1].bond.interfaces[0]: is part of two links: a and b",
+            #"[1].bond.interfaces[0]: is part of two links, "a" and "b""#,
             bad: "{interface: a, bridge: {interfaces: [c]}}, {interface: b, bond: {interfaces: [c]}}",
             good: "{interface: a, bridge: {interfaces: [c]}}, {interface: b, bond: {interfaces: [d]}}"),
     ]
@@ -50,7 +50,7 @@ struct NetworkValidationTests {
         ("vip", "vip: {ip: 10.0.0.1}"),
     ].map { field, text in
         devices(
-            "[1].\(field): must not be set: the interface is part of a",
+            #"[1].\#(field): must not be set: the interface is part of "a""#,
             bad: "{interface: a, bond: {interfaces: [b]}}, {interface: b, \(text)}",
             good:
                 "{interface: a, bond: {interfaces: [b]}}, {interface: b, mtu: 9000}, {interface: c, \(text)}")
@@ -171,7 +171,7 @@ struct NetworkValidationTests {
             bad: "{interface: a, bond: {updelay: 200}}",
             good: "{interface: a, bond: {miimon: 100, updelay: 200}}"),
         devices(
-            "[0].bond.downdelay: must be a multiple of miimon, 100",
+            "[0].bond.downdelay: must be a multiple of miimon",
             bad: "{interface: a, bond: {miimon: 100, downdelay: 150}}",
             good: "{interface: a, bond: {miimon: 100, downdelay: 300}}"),
         devices(

@@ -67,7 +67,7 @@ enum BondRules {
             if interval == 0 {
                 findings.error(delay, "needs miimon, the interval that it is a multiple of")
             } else if delay.number % interval != 0 {
-                findings.error(delay, "must be a multiple of miimon, \(interval)")
+                findings.error(delay, "must be a multiple of miimon")
             }
         }
     }

@@ -54,11 +54,9 @@ enum ClusterRules {
         ConfigRule("cluster.etcd", when: .worker.since(6)) { field, _, findings in
             if field.isSet { findings.error(field, "must not be set on a worker") }
         },
-        ConfigRule("cluster.etcd.ca", when: .controlPlane) { field, scope, findings in
-            guard scope.machine?["cluster"]["etcd"].isSet == true else { return }
-            for part in ["crt", "key"] where field[part].isZero {
-                findings.error(field[part], "is required: etcd's certificates are signed with it")
-            }
+        ConfigRule("cluster.etcd", when: .controlPlane) { field, _, findings in
+            guard field.isSet, field["ca"]["crt"].isZero, field["ca"]["key"].isZero else { return }
+            findings.error(field["ca"], "is required: etcd's certificates are signed with it")
         },
         ConfigRule("cluster.etcd", when: .controlPlane) { field, _, findings in
             guard !field["subnet"].isZero, !field["advertisedSubnets"].isZero else { return }

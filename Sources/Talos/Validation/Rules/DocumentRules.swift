@@ -28,7 +28,10 @@ enum DocumentRules {
         ],
         "NetworkDefaultActionConfig": [ConfigRule("ingress", .oneOf("accept", "block"))],
         "NetworkRuleConfig": [
-            ConfigRule("portSelector.ports", required: "which ports the rule is about"),
+            ConfigRule("portSelector") { field, _, findings in
+                guard field["ports"].isZero, !field["protocol"].text.hasPrefix("icmp") else { return }
+                findings.error(field["ports"], "is required: which ports the rule is about")
+            },
             ConfigRule("portSelector.protocol", .oneOf("tcp", "udp", "icmp", "icmpv6")),
             ConfigRule("ingress[].subnet", required: "who may connect"),
             ConfigRule("ingress[].subnet", .prefix),

@@ -3,22 +3,24 @@
 /// Interfaces that are part of a bond or bridge: of one alone, and without addresses of their own.
 enum LinkMembership {
     static func check(_ field: ConfigField, _ scope: ValidationScope, _ findings: inout ConfigFindings) {
-        var owners: [String: String] = [:]
-        for device in field.elements where !device["ignore"].isTrue {
-            let owner = device["interface"].text
+        let shown = { (owner: ConfigField) in scope.shown(owner) ?? "another link" }
+        let devices = field.elements.filter { !$0["ignore"].isTrue }
+        var owners: [String: ConfigField] = [:]
+        for device in devices {
+            let owner = device["interface"]
             for member in ["bond", "bridge"].flatMap({ device[$0]["interfaces"].elements }) {
-                if let other = owners.updateValue(owner, forKey: member.text), other != owner {
-                    findings.error(member, "is part of two links: \(quoted(other)) and \(quoted(owner))")
+                guard let other = owners.updateValue(owner, forKey: member.text), other.text != owner.text
+                else {
+                    continue
                 }
+                findings.error(member, "is part of two links, \(shown(other)) and \(shown(owner))")
             }
         }
-        for device in field.elements where !device["ignore"].isTrue {
+        for device in devices {
             guard let owner = owners[device["interface"].text] else { continue }
             for key in ["dhcp", "addresses", "cidr", "vip"] where !device[key].isZero {
-                findings.error(device[key], "must not be set: the interface is part of \(quoted(owner))")
+                findings.error(device[key], "must not be set: the interface is part of \(shown(owner))")
             }
         }
     }
-
-    private static func quoted(_ name: String) -> String { name.isEmpty ? "a link" : name }
 }

@@ -47,8 +47,7 @@ enum VolumeRules {
         var slots: Set<Int64> = []
         for key in field["keys"].elements {
             if !slots.insert(key["slot"].number).inserted {
-                findings.error(
-                    key["slot"], "must be unique, but another key has the slot \(key["slot"].number)")
+                findings.error(key["slot"], "must be unique, but another key has the same slot")
             }
             if !methods.contains(where: { key[$0].isSet }) {
                 findings.error(key, "must have one of \(methods.joined(separator: ", "))")
