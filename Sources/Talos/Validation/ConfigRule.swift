@@ -54,10 +54,15 @@ struct ConfigRule: Sendable {
     private let check: Check
 
     init(_ place: String, when condition: RuleCondition = .always, check: @escaping Check) {
+        self.init(place, at: place.split(separator: "."), condition, check)
+    }
+
+    private init(_ place: String, at parts: [Substring], _ condition: RuleCondition, _ check: @escaping Check)
+    {
         self.place = place
         self.condition = condition
         self.check = check
-        steps = place.split(separator: ".").flatMap { part -> [Step] in
+        steps = parts.flatMap { part -> [Step] in
             let key = part.prefix { $0 != "[" && $0 != "{" }
             let every = part[key.endIndex...].filter { $0 == "[" || $0 == "{" }
             return (key.isEmpty ? [] : [.key(String(key))]) + every.map { $0 == "[" ? .elements : .members }
@@ -89,9 +94,9 @@ struct ConfigRule: Sendable {
 
     /// A rule that something has to be there wherever what would hold it is.
     init(_ place: String, when condition: RuleCondition = .always, required what: String) {
-        let keys = place.split(separator: ".")
-        let key = keys.last.map(String.init) ?? ""
-        self.init(keys.dropLast().joined(separator: "."), when: condition) { holder, _, findings in
+        let parts = place.split(separator: ".")
+        let key = parts.last.map(String.init) ?? ""
+        self.init(place, at: parts.dropLast(), condition) { holder, _, findings in
             guard holder.isSet, holder[key].isZero else { return }
             findings.error(holder[key], "is required: \(what)")
         }

@@ -19,12 +19,10 @@ package struct ConfigValidation: Sendable {
         _ configuration: MachineConfiguration, mode: ValidationMode, sources: [String] = [],
         secretLayers: Set<UInt16> = [], isStrict: Bool = false
     ) {
-        let documents = configuration.documents.map {
-            ($0, ConfigField(root: $0.root, path: Self.path(of: $0)))
-        }
-        let scope = ValidationScope(configuration, documents, mode: mode, secretLayers: secretLayers)
+        let scope = Self.scope(configuration, mode: mode, secretLayers: secretLayers)
         var findings = ConfigFindings(sources: sources)
-        for (document, field) in documents {
+        for document in configuration.documents {
+            let field = ConfigField(root: document.root, path: Self.path(of: document))
             let rules = document.kind.kind.map { DocumentRules.kinds[$0] ?? [] } ?? DocumentRules.machine
             for rule in rules { rule.apply(to: field, scope, &findings) }
         }
@@ -51,25 +49,31 @@ package struct ConfigValidation: Sendable {
         case .document(let kind, let name?): FieldPath(kind, name)
         }
     }
-}
 
-extension ValidationScope {
-    fileprivate init(
-        _ configuration: MachineConfiguration, _ documents: [(ConfigDocument, ConfigField)],
-        mode: ValidationMode, secretLayers: Set<UInt16>
-    ) {
-        version = configuration.version
-        self.mode = mode
-        self.secretLayers = secretLayers
-        machine = documents.first { $0.0.kind.kind == nil }?.1
-        self.documents = Dictionary(grouping: documents.filter { $0.0.kind.kind != nil }) { document, _ in
-            document.kind.kind ?? ""
-        }.mapValues { $0.map(\.1) }
-        let section = machine?["machine"]
-        switch section?["type"].text {
-        case "init", "controlplane": role = .controlPlane
-        case "", "join", "worker": role = section?.isSet == true ? .worker : nil
-        default: role = nil
+    /// What rules may know of a configuration.
+    static func scope(
+        _ configuration: MachineConfiguration, mode: ValidationMode, secretLayers: Set<UInt16> = []
+    ) -> ValidationScope {
+        var machine: ConfigField?
+        var documents: [String: [ConfigField]] = [:]
+        for document in configuration.documents {
+            let field = ConfigField(root: document.root, path: path(of: document))
+            if let kind = document.kind.kind {
+                documents[kind, default: []].append(field)
+            } else {
+                machine = field
+            }
+        }
+        return ValidationScope(
+            version: configuration.version, mode: mode, role: machine.flatMap { role($0["machine"]) },
+            machine: machine, documents: documents, secretLayers: secretLayers)
+    }
+
+    private static func role(_ machine: ConfigField) -> ValidationScope.Role? {
+        switch machine["type"].text {
+        case "init", "controlplane": .controlPlane
+        case "", "join", "worker": machine.isSet ? .worker : nil
+        default: nil
         }
     }
 }

@@ -6,30 +6,35 @@ import Testing
 
 @Suite("ConfigValidation")
 struct ConfigValidationTests {
-    @Test(
-        "What is only doubtful is a warning, and an error if asked strictly",
-        arguments: [
-            (
-                "machine.type: should be worker, which is what Talos takes it for",
-                TestConfig(type: "type: join", ca: "ca: {crt: YQ==}")
-            ),
-            (
-                "machine.type: should be worker, which is what Talos takes it for",
-                TestConfig(type: "", ca: "ca: {crt: YQ==}")
-            ),
-            (
-                "machine.install.extensions: is deprecated: extensions belong into the installer's image",
-                TestConfig().with { $0.machine = "install: {extensions: [{image: a}]}" }
-            ),
-            (
-                "machine.network.interfaces[0].cidr: is deprecated: use addresses",
-                TestConfig().with { $0.machine = "network: {interfaces: [{interface: a, cidr: 10.0.0.1/8}]}" }
-            ),
-            (
-                "cluster.network.cni.urls: should name manifests; a network from elsewhere is cni.name none",
-                TestConfig().with { $0.cluster = "network: {cni: {name: custom}}" }
-            ),
-        ])
+    private static let doubtful: [(message: String, config: TestConfig)] = [
+        (
+            "machine.type: should be worker, which is what Talos takes it for",
+            TestConfig(type: "type: join", ca: "ca: {crt: YQ==}")
+        ),
+        (
+            "machine.type: should be worker, which is what Talos takes it for",
+            TestConfig(type: "", ca: "ca: {crt: YQ==}")
+        ),
+        (
+            "machine.install.extensions: is deprecated: extensions belong into the installer's image",
+            TestConfig().with { $0.machine = "install: {extensions: [{image: a}]}" }
+        ),
+        (
+            "machine.network.interfaces[0].cidr: is deprecated: use addresses",
+            TestConfig().with { $0.machine = "network: {interfaces: [{interface: a, cidr: 10.0.0.1/8}]}" }
+        ),
+        (
+            "cluster.network.cni.urls: should name manifests; a network from elsewhere is cni.name none",
+            TestConfig().with { $0.cluster = "network: {cni: {name: custom}}" }
+        ),
+    ]
+
+    /// What breaks rules that only warn, or that hold for some versions.
+    static let cases = (doubtful.map(\.config) + versions.map(\.config)).map {
+        ValidationCase("", bad: $0, good: TestConfig())
+    }
+
+    @Test("What is only doubtful is a warning, and an error if asked strictly", arguments: doubtful)
     func warns(message: String, config: TestConfig) throws {
         let validation = try config.validated()
         #expect(validation.errors == [])

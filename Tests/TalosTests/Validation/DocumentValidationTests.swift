@@ -71,6 +71,17 @@ struct DocumentValidationTests {
             good: "name: a; hardwareAddr: '52:54:00:12:34:56'\(more)")
     }
 
+    private static let bondNames: [ValidationCase] = [
+        ("xmitHashPolicy", "layer2", "layer2, layer3+4, layer2+3, encap2+3, encap3+4, vlan+srcmac"),
+        ("lacpRate", "fast", "slow, fast"), ("arpAllTargets", "any", "any, all"),
+        ("arpValidate", "none", "none, active, backup, all, filter, filter-active, filter-backup"),
+        ("failOverMac", "none", "none, active, follow"), ("adSelect", "stable", "stable, bandwidth, count"),
+    ].map { option, good, names in
+        document(
+            "BondConfig", #"BondConfig.a.\#(option): must be one of \#(names), not "x""#,
+            bad: "name: a; links: [b]; \(option): x", good: "name: a; links: [b]; \(option): \(good)")
+    }
+
     private static let linkKinds: [ValidationCase] = [
         document(
             "BondConfig", "BondConfig.a.links: is required: what the bond is made of",
@@ -128,6 +139,16 @@ struct DocumentValidationTests {
             #"HCloudVIPConfig["10.0.0.1"].apiToken: is required: what Hetzner's API is asked with"#,
             bad: "name: 10.0.0.1; link: b", good: "name: 10.0.0.1; link: b; apiToken: c"),
         document(
+            "HCloudVIPConfig", #"HCloudVIPConfig.a.name: must be an IP address, not "a""#,
+            bad: "name: a; link: b; apiToken: c", good: "name: '::1'; link: b; apiToken: c"),
+        document(
+            "HCloudVIPConfig",
+            #"HCloudVIPConfig["10.0.0.1"].link: is required: the link that carries the address"#,
+            bad: "name: 10.0.0.1; apiToken: c", good: "name: 10.0.0.1; link: b; apiToken: c"),
+        document(
+            "TCPProbeConfig", "TCPProbeConfig.a.endpoint: is required: what is probed", bad: "name: a",
+            good: "name: a; endpoint: 'b:1'"),
+        document(
             "LinkAliasConfig", "LinkAliasConfig.a.selector.match: is required: which links get the alias",
             bad: "name: a; selector: {}", good: "name: a; selector: {match: 'link.driver == \"b\"'}"),
         document(
@@ -170,7 +191,7 @@ struct DocumentValidationTests {
             good: "name: a; privateKey: \(key); peers: [{\(good)}]")
     }
 
-    static let cases = links + hardwareAddresses + linkKinds + peers
+    static let cases = links + hardwareAddresses + bondNames + linkKinds + peers
 
     @Test("A rule refuses what breaks it, and nothing else", arguments: cases)
     func refuses(_ row: ValidationCase) throws {

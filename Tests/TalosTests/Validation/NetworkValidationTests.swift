@@ -94,6 +94,10 @@ struct NetworkValidationTests {
             bad: "{interface: a, vlans: [{vlanId: 1, vip: {ip: a}}]}",
             good: "{interface: a, vlans: [{vlanId: 1, vip: {ip: 10.0.0.1}}]}"),
         devices(
+            "[0].vlans[0].vip.ip: is required: the address that is shared",
+            bad: "{interface: a, vlans: [{vlanId: 1, vip: {}}]}",
+            good: "{interface: a, vlans: [{vlanId: 1, vip: {ip: 'fd00::1'}}]}"),
+        devices(
             "[0].vip: must not be set on a worker", bad: "{interface: a, vip: {ip: 10.0.0.1}}",
             good: "{interface: a, addresses: [10.0.0.1]}", in: .worker),
         devices(

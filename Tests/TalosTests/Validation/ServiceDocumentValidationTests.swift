@@ -139,14 +139,6 @@ struct ServiceDocumentValidationTests {
                 #"VolumeConfig.a.name: must be one of STATE, EPHEMERAL, IMAGECACHE, not "a""#, bad: "name: a",
                 good: "name: IMAGECACHE"),
             document(
-                "VolumeConfig.EPHEMERAL.provisioning.minSize: must not be more than maxSize",
-                bad: "name: EPHEMERAL; provisioning: {minSize: 2GiB, maxSize: 2GB}",
-                good: "name: EPHEMERAL; provisioning: {minSize: 2GB, maxSize: 2GiB}"),
-            document(
-                "VolumeConfig.STATE.encryption.keys: is required: what the volume is unlocked with",
-                bad: "name: STATE; encryption: {provider: luks2, keys: []}",
-                good: "name: STATE; encryption: {provider: luks2, keys: [{slot: 0, nodeID: {}}]}"),
-            document(
                 #"UserVolumeConfig.a.volumeType: must be one of directory, disk, partition, not "x""#,
                 bad: "name: a; volumeType: x", good: "name: a; volumeType: disk"),
             document(
@@ -157,7 +149,23 @@ struct ServiceDocumentValidationTests {
                 good: "maxPoolPercent: 100"),
         ]
 
-    static let cases = names + firewall + remote + machine + volumes
+    private static let provisioned: [ValidationCase] = [
+        ("VolumeConfig", "EPHEMERAL"), ("UserVolumeConfig", "a"), ("RawVolumeConfig", "a"),
+        ("SwapVolumeConfig", "a"),
+    ].flatMap { kind, name in
+        [
+            document(
+                "\(kind).\(name).provisioning.minSize: must not be more than maxSize",
+                bad: "name: \(name); provisioning: {minSize: 2GiB, maxSize: 2GB}",
+                good: "name: \(name); provisioning: {minSize: 2GB, maxSize: 2GiB}"),
+            document(
+                "\(kind).\(name).encryption.keys: is required: what the volume is unlocked with",
+                bad: "name: \(name); encryption: {provider: luks2, keys: []}",
+                good: "name: \(name); encryption: {provider: luks2, keys: [{slot: 0, nodeID: {}}]}"),
+        ]
+    }
+
+    static let cases = names + firewall + remote + machine + volumes + provisioned
 
     @Test("A rule refuses what breaks it, and nothing else", arguments: cases)
     func refuses(_ row: ValidationCase) throws {

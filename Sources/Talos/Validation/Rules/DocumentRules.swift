@@ -7,14 +7,9 @@ enum DocumentRules {
 
     /// The others; a kind that is not here has no rules.
     static let kinds: [String: [ConfigRule]] = services.merging(LinkRules.kinds) { first, _ in first }
+        .merging(VolumeRules.kinds) { first, _ in first }
 
     private static let services: [String: [ConfigRule]] = [
-        "VolumeConfig": VolumeRules.system,
-        "UserVolumeConfig": VolumeRules.user,
-        "RawVolumeConfig": VolumeRules.user,
-        "SwapVolumeConfig": VolumeRules.user,
-        "ExistingVolumeConfig": VolumeRules.user,
-        "ZswapConfig": VolumeRules.zswap,
         "HostnameConfig": hostname,
         "ResolverConfig": [ConfigRule("nameservers[].address", .address)],
         "StaticHostConfig": [

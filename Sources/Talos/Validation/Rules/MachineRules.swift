@@ -9,7 +9,6 @@ enum MachineRules {
             ConfigRule("machine.systemDiskEncryption.ephemeral", check: VolumeRules.encryption),
             ConfigRule("machine.registries.mirrors{}", check: notNull),
             ConfigRule("machine.registries.config{}", check: notNull),
-            ConfigRule("machine.logging.destinations[]", check: notNull),
             ConfigRule("machine.logging.destinations[].endpoint", required: "where logs are sent to"),
             ConfigRule("machine.logging.destinations[].format", .oneOf("json_lines")),
             ConfigRule("machine.baseRuntimeSpecOverrides", check: runtimeSpec),

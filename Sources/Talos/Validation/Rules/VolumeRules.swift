@@ -6,26 +6,26 @@ enum VolumeRules {
     /// What a partition's label has left after the prefix of two characters that Talos puts before the name.
     private static let longestName = 34
 
-    static let system: [ConfigRule] =
-        volume + [ConfigRule("name", .oneOf("STATE", "EPHEMERAL", "IMAGECACHE"))]
-
-    static let user: [ConfigRule] =
-        volume + [
-            ConfigRule(
-                "name",
-                ValueRule("1 to \(longestName) letters, digits and hyphens") { name in
-                    name.utf8.count <= longestName
-                        && name.utf8.allSatisfy {
-                            $0.isASCIILetter || $0.isASCIIDigit || $0 == UInt8(ascii: "-")
-                        }
-                }),
-            ConfigRule("volumeType", .oneOf("directory", "disk", "partition")),
+    static let kinds: [String: [ConfigRule]] = [
+        "VolumeConfig": [ConfigRule("name", .oneOf("STATE", "EPHEMERAL", "IMAGECACHE"))] + provisioned,
+        "UserVolumeConfig": [
+            name, ConfigRule("volumeType", .oneOf("directory", "disk", "partition")),
             ConfigRule("filesystem.type", .oneOf("ext4", "xfs")),
-        ]
+        ] + provisioned,
+        "RawVolumeConfig": [name] + provisioned,
+        "SwapVolumeConfig": [name] + provisioned,
+        "ExistingVolumeConfig": [name],
+        "ZswapConfig": [ConfigRule("maxPoolPercent", number: 0...100)],
+    ]
 
-    static let zswap = [ConfigRule("maxPoolPercent", number: 0...100)]
+    private static let name = ConfigRule(
+        "name",
+        ValueRule("1 to \(longestName) letters, digits and hyphens") { name in
+            name.utf8.count <= longestName
+                && name.utf8.allSatisfy { $0.isASCIILetter || $0.isASCIIDigit || $0 == UInt8(ascii: "-") }
+        })
 
-    private static let volume = [
+    private static let provisioned = [
         ConfigRule("encryption", check: encryption),
         ConfigRule("provisioning") { field, _, findings in
             guard let least = DiskSize.bytes(field["minSize"].text),
