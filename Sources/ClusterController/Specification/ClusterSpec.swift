@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import Kubernetes
 package import StructuredData
+package import Talos
 
 /// The specification of a cluster, checked: what its Machines are made from.
 package struct ClusterSpec: Sendable, Hashable {
@@ -18,6 +19,10 @@ package struct ClusterSpec: Sendable, Hashable {
     package var management: Management
     /// Settings of Talos as the user wrote them, of which this type has some read already.
     package var talosConfig: JSONObject
+    /// The secret token of `talosConfig`, with which nodes join the cluster; nil if it is generated.
+    package var talosToken: String?
+    /// The authority of the Talos API of `talosConfig`; nil if it is generated.
+    package var talosAuthority: KeyAndCertificate?
     /// The layers of all machines, the lowest first.
     package var patches: [LayerSource]
     /// The layers of single machines, by the names of the Machines; some may not be there.
@@ -27,8 +32,8 @@ package struct ClusterSpec: Sendable, Hashable {
     /// Values of single machines, which are laid over those of `data`.
     package var machineData: [String: JSONObject]
     package var schematic: SchematicSpec?
-    /// What the machines are, by which their configurations are checked: `metal`, `cloud` or `container`.
-    package var validationMode: String
+    /// What the machines are, by which their configurations are checked.
+    package var validationMode: ValidationMode
 
     /// What stands in for fields that the specification leaves out.
     package enum Default {
@@ -39,6 +44,9 @@ package struct ClusterSpec: Sendable, Hashable {
 }
 
 extension ClusterSpec {
+    /// The image that installs Talos with what the schematic has in it; nil without one.
+    package var installer: InstallerImage? { schematic?.installer(of: talosVersion.description) }
+
     /// What is wrong if the cluster was renamed although it controls the Machines `owned`; nil if it was not.
     ///
     /// They cannot be renamed along with it, and to replace every one of them is not what an edit of a name asks for.

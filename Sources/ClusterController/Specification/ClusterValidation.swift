@@ -42,7 +42,8 @@ package enum ClusterValidation: Sendable, Hashable {
         let endpoint = spec["clusterEndpoint"].required.parsed(as: ClusterEndpoint.self)
         let managed = ManagementFields(spec)
         if let talosVersion { managed.check(talosVersion) }
-        let talos = TalosConfigFields(spec["talosConfig"], isComplete: managed.management != .machines)
+        let talos = TalosConfigFields(
+            spec["talosConfig"], isComplete: managed.management != .machines, for: talosVersion)
         talos.cluster.check(clusterName, endpoint)
         let network = NetworkFields(spec, talos.cluster.network)
         let controlPlane = controlPlane(spec["controlPlane"].required)
@@ -60,7 +61,8 @@ package enum ClusterValidation: Sendable, Hashable {
             endpoint: endpoint, podSubnets: network.podSubnets, serviceSubnets: network.serviceSubnets,
             installDisk: talos.installDisk ?? ClusterSpec.Default.installDisk, controlPlane: controlPlane,
             workers: workers.compactMap(\.part), management: managed.management,
-            talosConfig: spec["talosConfig"].object() ?? JSONObject(), patches: managed.patches,
+            talosConfig: spec["talosConfig"].object() ?? JSONObject(), talosToken: talos.token,
+            talosAuthority: talos.authority, patches: managed.patches,
             machinePatches: managed.machinePatches, data: managed.data, machineData: managed.machineData,
             schematic: managed.schematic, validationMode: managed.validationMode)
         managed.warn(cluster)

@@ -34,7 +34,12 @@ struct Field {
     }
 
     func report(_ problem: String) {
-        collector.report(FieldProblem(path: path, problem: problem))
+        report(problem, below: "")
+    }
+
+    /// Reports a problem of a place within this field, at a path such as `.name` or `[0]`.
+    func report(_ problem: String, below relativePath: String) {
+        collector.report(FieldProblem(path: path + relativePath, problem: problem))
     }
 
     func warn(_ problem: String) {

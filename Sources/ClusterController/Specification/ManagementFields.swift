@@ -11,7 +11,7 @@ struct ManagementFields {
     let data: JSONObject
     let machineData: [String: JSONObject]
     let schematic: SchematicSpec?
-    let validationMode: String
+    let validationMode: ValidationMode
 
     private let spec: Field
 
@@ -44,19 +44,19 @@ struct ManagementFields {
         return data
     }
 
-    private static func validationMode(_ field: Field) -> String {
-        let modes = ["metal", "cloud", "container"]
-        guard let text = field.text() else { return modes[0] }
-        if !modes.contains(text) {
+    private static func validationMode(_ field: Field) -> ValidationMode {
+        guard let text = field.text() else { return .metal }
+        guard let mode = ValidationMode(rawValue: text) else {
             field.report("must be metal, cloud or container, not \(Field.quote(text))")
+            return .metal
         }
-        return text
+        return mode
     }
 
     /// Reports a Talos version that no configuration can be made for.
     func check(_ talosVersion: Version) {
         guard management != .machines else { return }
-        let version = TalosVersion(major: talosVersion.major, minor: talosVersion.minor)
+        let version = TalosVersion(talosVersion)
         guard !TalosVersion.supported.contains(version) else { return }
         spec["talosVersion"].report(
             "must be \(TalosVersion.supported.lowerBound) to \(TalosVersion.supported.upperBound) "

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import Platform
-package import StructuredData
+import StructuredData
+package import Talos
 
 /// What the Talos image of a cluster has in it: `spec.schematic`.
 package struct SchematicSpec: Sendable, Hashable {
@@ -8,8 +9,8 @@ package struct SchematicSpec: Sendable, Hashable {
     package enum Content: Sendable, Hashable {
         /// The ID of a schematic that is registered already, 64 hexadecimal digits.
         case id(String)
-        /// A schematic as the Image Factory reads it; short forms have taken their places in it.
-        case document(JSONObject)
+        /// A schematic to be registered; short forms have taken their places in it.
+        case schematic(Schematic)
     }
 
     package var content: Content
@@ -20,16 +21,33 @@ package struct SchematicSpec: Sendable, Hashable {
     /// Whether the image is one for secure boot.
     package var isSecureboot: Bool
 
+    /// The schematic; nil if only its ID is known.
+    package var schematic: Schematic? {
+        if case .schematic(let schematic) = content { schematic } else { nil }
+    }
+
+    /// The image that installs a version of Talos, such as `v1.12.3`.
+    package func installer(of version: String) -> InstallerImage {
+        let id =
+            switch content {
+            case .id(let id): id
+            case .schematic(let schematic): schematic.id
+            }
+        return InstallerImage(
+            factory: factory, schematicID: id, platform: platform, isSecureBoot: isSecureboot,
+            version: version)
+    }
+
     /// What stands in for fields that are left out.
     package enum Default {
-        package static let factory = "factory.talos.dev"
+        package static let factory = InstallerImage.publicFactory
         package static let platform = "metal"
     }
 }
 
 /// The checks of `spec.schematic`.
 ///
-/// What stands within the Image Factory's own document is its business; here the short forms find their places in it.
+/// Short forms find their places in the Image Factory's own document, which is then read as strictly as there.
 enum SchematicFields {
     private static let documentKeys = ["owner", "overlay", "customization"]
     private static let shortKeys = ["extensions", "extraKernelArgs", "meta", "secureboot"]
@@ -39,16 +57,16 @@ enum SchematicFields {
         guard let object = field.object() else { return nil }
         field.allow(["id", "factory", "platform"] + documentKeys + shortKeys)
         let factory = host(field["factory"]) ?? SchematicSpec.Default.factory
-        let platform = label(field["platform"]) ?? SchematicSpec.Default.platform
+        let platform = self.platform(field["platform"]) ?? SchematicSpec.Default.platform
         let id = id(field["id"])
-        let document = document(field)
+        let schematic = schematic(field)
         if id != nil {
             for key in documentKeys + shortKeys where object[key] != nil && !isFlag(field[key]) {
                 field[key].report("must be absent beside id, which names a whole schematic")
             }
         }
         return SchematicSpec(
-            content: id.map(SchematicSpec.Content.id) ?? .document(document), factory: factory,
+            content: id.map(SchematicSpec.Content.id) ?? .schematic(schematic), factory: factory,
             platform: platform, isSecureboot: isSecureboot(field))
     }
 
@@ -73,10 +91,10 @@ enum SchematicFields {
         return text
     }
 
-    private static func label(_ field: Field) -> String? {
+    private static func platform(_ field: Field) -> String? {
         guard let text = field.text() else { return nil }
-        if !DNS1123.isLabel(text) {
-            field.report("must be a platform such as metal, not \(Field.quote(text))")
+        if let problem = InstallerImage.problem(withPlatform: text, path: .root) {
+            field.report(problem.problem)
         }
         return text
     }
@@ -91,16 +109,38 @@ enum SchematicFields {
         return short.isPresent || field["customization"]["secureboot"].isPresent
     }
 
+    /// The schematic, after everything that the Image Factory would refuse was reported.
+    private static func schematic(_ field: Field) -> Schematic {
+        do throws(ConfigProblems) {
+            return try Schematic(reading: .object(document(field)))
+        } catch {
+            for problem in error.problems { report(problem, in: field) }
+            return Schematic()
+        }
+    }
+
+    /// Says where the user wrote it, which may be a short form.
+    private static func report(_ problem: ConfigProblem, in field: Field) {
+        var path = problem.path == .root ? "" : ".\(problem.path)"
+        for (short, long) in shortForms where field[short].isPresent {
+            let prefix = ".customization." + long.joined(separator: ".")
+            if path.hasPrefix(prefix) { path = ".\(short)\(path.dropFirst(prefix.count))" }
+        }
+        field.report(problem.problem, below: path)
+    }
+
+    /// Short forms, and their places within `customization`.
+    private static let shortForms = [
+        ("extensions", ["systemExtensions", "officialExtensions"]), ("extraKernelArgs", ["extraKernelArgs"]),
+        ("meta", ["meta"]), ("secureboot", ["secureboot"]),
+    ]
+
     /// The Image Factory's document, short forms in their places.
     private static func document(_ field: Field) -> JSONObject {
         var document = JSONObject()
         for key in documentKeys { document[key] = field[key].json }
         var customization = field["customization"].object() ?? JSONObject()
-        for (short, path) in [
-            ("extensions", ["systemExtensions", "officialExtensions"]),
-            ("extraKernelArgs", ["extraKernelArgs"]),
-            ("meta", ["meta"]), ("secureboot", ["secureboot"]),
-        ] {
+        for (short, path) in shortForms {
             guard let value = field[short].json, value.bool == nil || short != "secureboot" else { continue }
             if short != "secureboot" { _ = field[short].elements() }
             let long = path.reduce(field["customization"]) { $0[$1] }

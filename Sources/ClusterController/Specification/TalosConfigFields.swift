@@ -1,5 +1,6 @@
-// SPDX-License-Identifier: Apache-2.0
 import Platform
+// SPDX-License-Identifier: Apache-2.0
+import Talos
 
 /// The checks of `spec.talosConfig`.
 ///
@@ -9,11 +10,15 @@ import Platform
 struct TalosConfigFields {
     let cluster: Cluster
     let installDisk: String?
+    let token: String?
+    let authority: KeyAndCertificate?
 
-    /// Reads the fields; with `isComplete` there must be no others.
-    init(_ field: Field, isComplete: Bool) {
+    /// Reads the fields; with `isComplete`, there must be no others, and what Talos is told has to be good for it.
+    init(_ field: Field, isComplete: Bool, for version: Version?) {
         _ = field.object()
         if isComplete { Self.checkNames(field) }
+        token = field["machine"]["token"].text()
+        authority = isComplete ? TalosAuthority.read(field["machine"]["ca"], for: version) : nil
         Self.checkMachine(field["machine"])
         cluster = Cluster(field["cluster"])
         installDisk = Self.install(field["install"])

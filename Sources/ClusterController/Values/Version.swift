@@ -1,5 +1,6 @@
-// SPDX-License-Identifier: Apache-2.0
 import Platform
+// SPDX-License-Identifier: Apache-2.0
+import Talos
 
 /// A released version, written `vX.Y.Z`.
 package struct Version: ParsedText, Comparable, CustomStringConvertible {
@@ -25,4 +26,11 @@ package struct Version: ParsedText, Comparable, CustomStringConvertible {
     }
 
     package var description: String { "v\(major).\(minor).\(patch)" }
+}
+
+extension TalosVersion {
+    /// The major and minor version of a release.
+    init(_ version: Version) {
+        self.init(major: version.major, minor: version.minor)
+    }
 }

@@ -2,6 +2,7 @@
 import Kubernetes
 import Platform
 import StructuredData
+import Talos
 import TestSupport
 import Testing
 
@@ -238,10 +239,11 @@ struct CustomResourceDefinitionTests {
         let management = try cluster("management")
         #expect(management["enum"]?.array?.compactMap(\.string) == Management.allCases.map(\.rawValue))
         #expect(try Fixture.validSpec().management.rawValue == management["default"]?.string)
-        #expect(try Fixture.validSpec().validationMode == cluster("validationMode")["default"]?.string)
+        #expect(
+            try Fixture.validSpec().validationMode.rawValue == cluster("validationMode")["default"]?.string)
         let modes = try cluster("validationMode")["enum"]?.array?.compactMap(\.string)
         for mode in try #require(modes) {
-            #expect(try Fixture.validSpec(#"{"validationMode": "\#(mode)"}"#).validationMode == mode)
+            #expect(try Fixture.validSpec(#"{"validationMode": "\#(mode)"}"#).validationMode.rawValue == mode)
         }
     }
 
@@ -261,7 +263,7 @@ struct CustomResourceDefinitionTests {
     @Test("the machine types are the roles")
     func machineTypes() throws {
         let types = try cluster("talosConfig.machine.type")["enum"]?.array?.compactMap(\.string)
-        #expect(types == MachineRole.allCases.map(\.rawValue))
+        #expect(types == ClusterController.MachineRole.allCases.map(\.rawValue))
     }
 
     @Test("every field of the status that is written is in the schema, or the server would drop it")

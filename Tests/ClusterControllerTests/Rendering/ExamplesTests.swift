@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import Platform
 import StructuredData
+import Talos
 import TestSupport
 import Testing
 
@@ -25,6 +26,33 @@ struct ExamplesTests {
             #expect(rendering.warnings == [])
             #expect(!rendering.manifests.isEmpty)
         }
+    }
+
+    @Test("Where the operator makes configurations, it can make them all, of the layers in the same file")
+    func configurations() throws {
+        var count = 0
+        for name in try FileSystem.list(Self.directory).filter({ $0.hasSuffix(".yaml") }) {
+            let documents = try YAML.documents(FileSystem.read("\(Self.directory)/\(name)", limit: 1 << 20))
+            let objects = try documents.filter { $0["kind"] == "ConfigMap" }.map {
+                try LayerObject(.configMap, $0)
+            }
+            let document = try #require(documents.first { $0["kind"] == "KubernetesCluster" })
+            let cluster = try KubernetesCluster(document)
+            let spec = try Fixture.validSpec(of: cluster)
+            guard spec.management == .config else { continue }
+            let renderer = try MachineConfigRenderer(
+                spec: spec, secrets: ConfigFixture.secrets.get(),
+                layers: LayerCatalog(objects: objects, operatorNamespace: nil).resolve(
+                    spec, for: cluster.metadata))
+            for (machine, result) in renderer.renderAll() {
+                count += 1
+                switch result {
+                case .success(let config): #expect(config.warnings == [], "\(name): \(machine)")
+                case .failure(let problems): Issue.record("\(name): \(machine): \(problems)")
+                }
+            }
+        }
+        #expect(count >= 2)
     }
 
     @Test("The list of the examples names every one, with the number of its Machines")

@@ -14,7 +14,7 @@ struct ManagementFieldsTests {
     @Test("Without any of it a cluster is managed as before")
     func defaults() throws {
         let spec = try Fixture.validSpec()
-        #expect(spec.management == .machines && spec.validationMode == "metal" && spec.schematic == nil)
+        #expect(spec.management == .machines && spec.validationMode == .metal && spec.schematic == nil)
         #expect(spec.patches == [] && spec.controlPlane.patches == [] && spec.machinePatches == [:])
         #expect(spec.data.isEmpty && spec.machineData == [:] && spec.talosConfig.isEmpty)
         #expect(ClusterValidation(Fixture.simpleSpec).warningLines == [])
@@ -33,7 +33,7 @@ struct ManagementFieldsTests {
              "workers": [{"name": "workers", "replicas": 2, "patches": ["c: d"]}],
              "machinePatches": {"simple-cp-0": ["e: f"]}}
             """)
-        #expect(spec.management == .config && spec.validationMode == "cloud")
+        #expect(spec.management == .config && spec.validationMode == .cloud)
         #expect(spec.data == ["ntp": ["a", "b"]] && spec.machineData == ["simple-cp-0": ["rack": 7]])
         #expect(spec.talosConfig == ["install": ["disk": "/dev/vda"]])
         let contents: [LayerSource.Content] = [

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import StructuredData
+import Talos
 import Testing
 
 @testable import ClusterController
@@ -20,17 +21,16 @@ struct SchematicFieldsTests {
              "secureboot": {"includeWellKnownCertificates": true}, "overlay": {"name": "n", "image": "i"},
              "customization": {"bootloader": "grub"}, "platform": "nocloud", "factory": "factory.example.com:8443/x"}
             """)
-        #expect(
-            spec.content
-                == .document([
-                    "overlay": ["name": "n", "image": "i"],
-                    "customization": [
-                        "bootloader": "grub",
-                        "systemExtensions": ["officialExtensions": ["siderolabs/iscsi-tools"]],
-                        "extraKernelArgs": ["a"], "meta": [["key": 10, "value": "b"]],
-                        "secureboot": ["includeWellKnownCertificates": true],
-                    ],
-                ]))
+        let long = try Schematic(reading: [
+            "overlay": ["name": "n", "image": "i"],
+            "customization": [
+                "bootloader": "grub",
+                "systemExtensions": ["officialExtensions": ["siderolabs/iscsi-tools"]],
+                "extraKernelArgs": ["a"], "meta": [["key": 10, "value": "b"]],
+                "secureboot": ["includeWellKnownCertificates": true],
+            ],
+        ])
+        #expect(spec.content == .schematic(long) && spec.schematic == long)
         #expect(
             spec.platform == "nocloud" && spec.factory == "factory.example.com:8443/x" && spec.isSecureboot)
     }
@@ -59,11 +59,11 @@ struct SchematicFieldsTests {
             ("[]", ": must be an object, not a list"),
             (#"{"id": "12"}"#, #".id: must be 64 lower-case hexadecimal digits, not "12""#),
             (
-                #"{"id": "\#(id)", "extensions": ["a"]}"#,
+                #"{"id": "\#(id)", "extensions": ["a/b"]}"#,
                 ".extensions: must be absent beside id, which names a whole schematic"
             ),
             (
-                #"{"extensions": ["a"], "customization": {"systemExtensions": {"officialExtensions": ["b"]}}}"#,
+                #"{"extensions": ["a/b"], "customization": {"systemExtensions": {"officialExtensions": ["b/c"]}}}"#,
                 ".extensions: must be absent beside spec.schematic.customization.systemExtensions.officialExtensions, which says the same"
             ),
             (
@@ -77,7 +77,16 @@ struct SchematicFieldsTests {
                 #"{"factory": "https://factory.talos.dev"}"#,
                 #".factory: must be a host such as factory.talos.dev, not "https://factory.talos.dev""#
             ),
-            (#"{"platform": "a b"}"#, #".platform: must be a platform such as metal, not "a b""#),
+            (#"{"platform": "mettal"}"#, ".platform: must be metal, not mettal"),
+            (
+                #"{"extensions": ["a/b", "iscsi"]}"#,
+                ".extensions[1]: must be a name without version, such as siderolabs/iscsi-tools"
+            ),
+            (
+                #"{"customization": {"kernelArgs": []}}"#,
+                ".customization.kernelArgs: unknown field; a schematic has here embeddedMachineConfiguration, extraKernelArgs, meta, systemExtensions, bootloader, secureboot, diskImage"
+            ),
+            (#"{"overlay": {"name": "a"}}"#, ".overlay: must have both a name and an image"),
             (
                 #"{"extension": []}"#,
                 #"["extension"]: is not known here: there are id, factory, platform, owner, overlay, customization, extensions, extraKernelArgs, meta, secureboot"#

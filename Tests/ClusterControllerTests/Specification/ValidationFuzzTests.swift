@@ -48,7 +48,12 @@ struct ValidationFuzzTests {
     private static let full = Fixture.spec(
         """
         {"podSubnets": ["10.244.0.0/16"], "serviceSubnets": ["10.96.0.0/12"],
-         "controlPlane": {"machineTemplate": {"metadata": {"labels": {"a": "b"}, "annotations": {"c": "d"}}}},
+         "management": "Machines", "validationMode": "cloud", "data": {"a": 1},
+         "machineData": {"simple-cp-0": {"a": 2}}, "machinePatches": {"simple-cp-0": ["a: b", {"inline": {"c": 1}}]},
+         "patches": [{"configMapRef": {"name": "a", "optional": true}}, {"secretRef": {"name": "b"}}],
+         "schematic": {"extensions": ["a/b"], "overlay": {"name": "a", "image": "b", "options": {}},
+                       "customization": {"meta": [{"key": 1, "value": "b"}]}, "platform": "metal"},
+         "controlPlane": {"patches": [{"machine": {}}], "machineTemplate": {"metadata": {"labels": {"a": "b"}, "annotations": {"c": "d"}}}},
          "talosConfig": {
            "machine": {"type": "controlplane", "token": "t", "ca": {"crt": "c", "key": "k"}, "certSANs": ["x"],
                        "kubelet": {"image": "i", "extraArgs": {"v": "4"}}},
