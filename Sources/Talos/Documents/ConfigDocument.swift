@@ -27,6 +27,7 @@ package struct ConfigDocument: Sendable {
         self.root = root
     }
 
+    /// What tells it apart from the other documents of a configuration.
     package var identity: DocumentIdentity {
         guard let kind = kind.kind else { return .machine }
         return .document(kind: kind, name: self.kind.isNamed ? root["name"]?.string ?? "" : nil)

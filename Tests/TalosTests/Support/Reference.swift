@@ -10,7 +10,7 @@ enum Reference {
     /// The directory; nil if there is none.
     static let directory: String? = {
         let root = #filePath.split(separator: "/").dropLast(4).map { "/" + $0 }.joined()
-        return [getenv("TALOS_REFERENCE").map { String(cString: $0) }, root + "/../shared/talos"]
+        return [ProcessEnvironment.variables["TALOS_REFERENCE"], root + "/../shared/talos"]
             .compactMap { $0 }.first { access($0 + "/golden", R_OK) == 0 }
     }()
 
