@@ -92,6 +92,14 @@ struct ConfigRule: Sendable {
         }
     }
 
+    /// A rule of what an unstructured object has at one place; null is not set.
+    init(_ place: String, is shape: ValueShape) {
+        self.init(place) { field, _, findings in
+            guard let node = field.node, !shape.fits(node) else { return }
+            findings.error(field, "must be \(shape.rawValue)")
+        }
+    }
+
     /// A rule that something has to be there wherever what would hold it is.
     init(_ place: String, when condition: RuleCondition = .always, required what: String) {
         let parts = place.split(separator: ".")
@@ -120,6 +128,22 @@ struct ConfigRule: Sendable {
             }
         case .members:
             for member in field.members { walk(member.field, steps.dropFirst(), scope, &findings) }
+        }
+    }
+}
+
+/// What sort of value stands somewhere, so that `must be <raw value>` is a sentence.
+enum ValueShape: String, Sendable {
+    case map = "a map"
+    case list = "a list"
+    case text = "a string"
+    case number = "a whole number"
+    case truth = "true or false"
+
+    func fits(_ node: ConfigNode) -> Bool {
+        switch (self, node.value) {
+        case (.map, .map), (.list, .list), (.text, .string), (.number, .integer), (.truth, .bool): true
+        default: false
         }
     }
 }

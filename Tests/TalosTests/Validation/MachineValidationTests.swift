@@ -74,16 +74,6 @@ struct MachineValidationTests {
             #"machine.logging.destinations[0].format: must be one of json_lines, not "text""#, \.machine,
             bad: "logging: {destinations: [{endpoint: 'udp://127.0.0.1:12345', format: text}]}",
             good: "logging: {destinations: [{endpoint: 'tcp://127.0.0.1:12345', format: json_lines}]}"),
-        ValidationCase(
-            "machine.baseRuntimeSpecOverrides.process: must be a map, as in the OCI's runtime specification",
-            \.machine, bad: "baseRuntimeSpecOverrides: {process: []}",
-            good:
-                "baseRuntimeSpecOverrides: {process: {rlimits: [{type: RLIMIT_NOFILE, hard: 1024, soft: 1024}]}}"
-        ),
-        ValidationCase(
-            "machine.baseRuntimeSpecOverrides.mounts: must be a list, as in the OCI's runtime specification",
-            \.machine, bad: "baseRuntimeSpecOverrides: {mounts: 3}",
-            good: "baseRuntimeSpecOverrides: {mounts: []}"),
     ]
 
     private static let encryption: [ValidationCase] = ["state", "ephemeral"].flatMap { label in
@@ -271,8 +261,27 @@ struct MachineValidationTests {
             good: "registries: {\(key): {a: {}}}")
     }
 
+    /// Each place of the runtime's specification with a value of the wrong type, in a map that is of the right one.
+    private static let runtimeSpec: [ValidationCase] = RuntimeSpecRules.shapes.map { place, shape in
+        let value = { (value: String) in
+            let parts = place.replacing("[]", with: ".[").replacing("{}", with: ".{").split(separator: ".")
+            return parts.reversed().reduce(value) { inner, part in
+                part == "[" ? "[\(inner)]" : part == "{" ? "{a: \(inner)}" : "{\(part): \(inner)}"
+            }
+        }
+        let good = [
+            ValueShape.map: "{}", .list: "[]", .text: "a", .number: "1024", .truth: "true",
+        ]
+        let path = place.replacing("[]", with: "[0]").replacing("{}", with: ".a")
+        return ValidationCase(
+            "machine.baseRuntimeSpecOverrides.\(path): must be \(shape.rawValue)", \.machine,
+            bad: "baseRuntimeSpecOverrides: \(value(shape == .text ? "1" : "a"))",
+            good: "baseRuntimeSpecOverrides: \(value(good[shape] ?? ""))")
+    }
+
     static let cases =
-        machine + encryption + features + node + kubelet + cluster + etcdSubnets + services + resources
+        machine + encryption + features + node + kubelet + cluster + etcdSubnets + services + runtimeSpec
+        + resources
         + registries
 
     @Test("A rule refuses what breaks it, and nothing else", arguments: cases)

@@ -3,7 +3,7 @@
 /// The machine itself: its type, its certificate authority, how it is installed.
 enum MachineRules {
     static let all: [ConfigRule] =
-        general + authority + install + [
+        general + authority + install + RuntimeSpecRules.all + [
             ConfigRule("machine.disks[]", check: disk),
             ConfigRule("machine.systemDiskEncryption.state", check: VolumeRules.encryption),
             ConfigRule("machine.systemDiskEncryption.ephemeral", check: VolumeRules.encryption),
@@ -11,7 +11,6 @@ enum MachineRules {
             ConfigRule("machine.registries.config{}", check: notNull),
             ConfigRule("machine.logging.destinations[].endpoint", required: "where logs are sent to"),
             ConfigRule("machine.logging.destinations[].format", .oneOf("json_lines")),
-            ConfigRule("machine.baseRuntimeSpecOverrides", check: runtimeSpec),
         ]
 
     private static let general = [
@@ -101,24 +100,6 @@ enum MachineRules {
             guard partition["size"].isZero else { continue }
             findings.error(
                 partition["size"], "is required: only a disk's last partition may take all that is left")
-        }
-    }
-
-    /// The types that the OCI's runtime specification has at its top level.
-    private static func runtimeSpec(
-        _ field: ConfigField, _ scope: ValidationScope, _ findings: inout ConfigFindings
-    ) {
-        for member in field.members where member.field.isSet {
-            switch (member.key, member.field.node?.value) {
-            case ("process", .map), ("root", .map), ("hooks", .map), ("linux", .map), ("annotations", .map):
-                break
-            case ("process", _), ("root", _), ("hooks", _), ("linux", _), ("annotations", _):
-                findings.error(member.field, "must be a map, as in the OCI's runtime specification")
-            case ("mounts", .list): break
-            case ("mounts", _):
-                findings.error(member.field, "must be a list, as in the OCI's runtime specification")
-            default: break
-            }
         }
     }
 
