@@ -12,15 +12,32 @@ package struct DesiredMachine: Sendable, Hashable {
     package var digest: String
 }
 
-/// Makes the Machines of one cluster, all fields of which follow from the cluster alone: the same cluster gives
-/// the same bytes.
+/// Where a provider finds the configuration of a Machine, and which one it is.
+package struct ConfigReference: Sendable, Hashable {
+    /// The Secret's name, in the Machine's namespace.
+    package var secretName: String
+    /// The SHA-256 digest of the configuration, in hexadecimal digits.
+    package var digest: String
+
+    package init(secretName: String, digest: String) {
+        self.secretName = secretName
+        self.digest = digest
+    }
+}
+
+/// Makes the Machines of one cluster, all fields of which follow from the cluster and the references to their
+/// configurations: the same gives the same bytes.
 package struct MachineBuilder: Sendable {
     private let cluster: KubernetesCluster
     private let spec: ClusterSpec
+    private let configs: [String: ConfigReference]
 
-    package init(_ cluster: KubernetesCluster, _ spec: ClusterSpec) {
+    /// `configs` has the references of Machines by their names; without one a Machine says nothing about it.
+    package init(_ cluster: KubernetesCluster, _ spec: ClusterSpec, configs: [String: ConfigReference] = [:])
+    {
         self.cluster = cluster
         self.spec = spec
+        self.configs = configs
     }
 
     /// The Machines of the whole topology, in its order.
@@ -42,9 +59,18 @@ package struct MachineBuilder: Sendable {
             value = .object(object)
             bytes = value.encoded()
         }
+
+        /// The same with a reference to the one Machine's own configuration.
+        init(_ shared: JSONValue, _ config: ConfigReference) {
+            value = shared.mergePatched(with: [
+                "talosConfig": ["configSecretRef": ["name": .string(config.secretName)]]
+            ])
+            bytes = value.encoded()
+        }
     }
 
-    private func machine(for node: TopologyNode, _ spec: RenderedSpec) -> DesiredMachine {
+    private func machine(for node: TopologyNode, _ shared: RenderedSpec) -> DesiredMachine {
+        let spec = configs[node.name].map { RenderedSpec(shared.value, $0) } ?? shared
         let plain = JSONValue.object(metadata(for: node, digest: nil))
         let digest = Digest.hexadecimal(of: plain.encoded() + spec.bytes)
         let document: JSONValue = [
@@ -69,6 +95,7 @@ package struct MachineBuilder: Sendable {
         metadata["labels"] = .sorted(node.template.labels.merging(labels(for: node)) { _, ours in ours })
         var annotations = node.template.annotations
         annotations[APINames.appliedDigestAnnotation] = digest
+        annotations[APINames.configDigestAnnotation] = configs[node.name]?.digest
         if !annotations.isEmpty { metadata["annotations"] = .sorted(annotations) }
         if !cluster.metadata.uid.isEmpty { metadata["ownerReferences"] = [cluster.ownerReference.json] }
         return metadata

@@ -34,12 +34,15 @@ package struct MachinePlan: Sendable, Hashable {
     package var obstacles: [Obstacle] = []
     /// Desired Machines that are on their way out; each is made again once it is gone.
     package var terminating: [ObjectKey] = []
+    /// Missing Machines that must not be made yet, for they have no configuration.
+    package var withheld: [ObjectKey] = []
     /// Machines that are to go but are still there, not counting those in `delete`.
     package var leaving: [ObjectKey] = []
 
     /// Whether there is nothing to do, nothing in the way and nothing to wait for.
     package var isSettled: Bool {
-        apply.isEmpty && delete.isEmpty && obstacles.isEmpty && terminating.isEmpty && leaving.isEmpty
+        apply.isEmpty && delete.isEmpty && obstacles.isEmpty && terminating.isEmpty && withheld.isEmpty
+            && leaving.isEmpty
     }
 
     /// Whether Machines come or go, and not just change.
@@ -55,11 +58,13 @@ extension MachinePlan {
     ///   - desired: what is asked for, in topology order.
     ///   - clusterName: the name that the names of all these Machines begin with.
     ///   - owned: every Machine that the cluster controls.
+    ///   - withheld: those that are not to be made if they do not exist.
     ///   - find: any Machine by name, whoever controls it.
     ///   - record: what the last apply of the Machine with a UID left behind, if that is known.
     package init(
         _ desired: [DesiredMachine], clusterName: ClusterName, owned: [Machine],
-        find: (ObjectKey) -> Machine? = { _ in nil }, record: (String) -> AppliedRecord? = { _ in nil }
+        withheld: Set<ObjectKey> = [], find: (ObjectKey) -> Machine? = { _ in nil },
+        record: (String) -> AppliedRecord? = { _ in nil }
     ) {
         let own = Dictionary(owned.map { ($0.key, $0) }) { first, _ in first }
         for machine in desired {
@@ -67,6 +72,8 @@ extension MachinePlan {
                 plan(machine, existing, record(existing.metadata.uid))
             } else if let other = find(machine.key) {
                 obstacles.append(Obstacle(key: machine.key, owner: other.metadata.controller))
+            } else if withheld.contains(machine.key) {
+                self.withheld.append(machine.key)
             } else {
                 apply.append(Application(machine: machine, existingUID: nil))
             }

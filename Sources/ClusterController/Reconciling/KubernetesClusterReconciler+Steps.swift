@@ -77,7 +77,7 @@ extension KubernetesClusterReconciler {
         _ desired: [DesiredMachine], _ plan: MachinePlan, _ spec: ClusterSpec, _ cluster: KubernetesCluster,
         _ outcome: inout ClusterOutcome
     ) async -> ReconcileError? {
-        let taken = Set(plan.obstacles.map(\.key))
+        let taken = Set(plan.obstacles.map(\.key) + plan.withheld)
         let own = desired.filter { !taken.contains($0.key) }
         do throws(ManifestError) {
             let directory = try await manifests.write(

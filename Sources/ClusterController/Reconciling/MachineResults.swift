@@ -26,6 +26,7 @@ struct MachineResults: Sendable {
     /// Why desired Machines do not exist or are not as they should be, one sentence each.
     var problems: [String] {
         plan.obstacles.sentences
+            + (plan.withheld.isEmpty ? [] : [plan.withheld.waitingSentence])
             + plan.terminating.map { "Machine \($0.name) is being deleted and is made again once it is gone" }
             + failures.map { "Machine \($0.key.name): \($0.error.explanation)" }
     }
@@ -68,5 +69,13 @@ extension [MachinePlan.Obstacle] {
             guard let owner else { return "\(subject) without a controller: left alone" }
             return "\(subject) \(belong) to \(owner.kind) \(owner.name) (UID \(owner.uid))"
         }
+    }
+}
+
+extension [ObjectKey] {
+    /// Says which Machines are not made yet.
+    fileprivate var waitingSentence: String {
+        let (noun, wait) = count == 1 ? ("Machine", "waits for its") : ("Machines", "wait for their")
+        return "\(noun) \(map(\.name).joined(separator: ", ")) \(wait) configuration"
     }
 }

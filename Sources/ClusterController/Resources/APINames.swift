@@ -20,6 +20,10 @@ package enum APINames {
     package static let environmentLabel = "cluster.vitistack.io/environment"
     /// Label of a cluster, and of a ConfigMap whose layers are for clusters with the same value.
     package static let platformLabel = "cluster.vitistack.io/platform"
+    /// Annotation of a Machine and of the Secret with its configuration: the SHA-256 digest of that.
+    ///
+    /// A provider sees by it that there is another configuration to apply.
+    package static let configDigestAnnotation = "cluster.vitistack.io/config-digest"
     /// Keeps a KubernetesCluster until its Machines and manifests are gone.
     package static let finalizer = "cluster.vitistack.io/finalizer"
     /// The owner of our fields in server-side apply.

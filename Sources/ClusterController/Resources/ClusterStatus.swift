@@ -23,6 +23,8 @@ package enum ConditionType: String, Sendable, Hashable, CaseIterable {
     case machinesCreated = "MachinesCreated"
     case filesGenerated = "FilesGenerated"
     case topologyValid = "TopologyValid"
+    /// Only of clusters whose configurations the operator makes.
+    case configGenerated = "ConfigGenerated"
 }
 
 /// The status of a cluster.

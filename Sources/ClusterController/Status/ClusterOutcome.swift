@@ -13,6 +13,18 @@ package struct ClusterOutcome: Sendable, Hashable {
         case failed(String)
     }
 
+    /// How the Machines' configurations fared.
+    package enum Config: Sendable, Hashable {
+        /// They were not looked at, so what was said about them stays said.
+        case untouched
+        /// They are not the operator's to make, so nothing is said about them.
+        case unmanaged
+        /// They are stored as they should be; a sentence with counts.
+        case generated(String)
+        /// They are not: the reason of the condition, and a sentence for people.
+        case failed(reason: String, message: String)
+    }
+
     /// What is wrong with the specification; empty if nothing is.
     package var problems: [FieldProblem] = []
     package var warnings: [FieldProblem] = []
@@ -25,6 +37,7 @@ package struct ClusterOutcome: Sendable, Hashable {
     /// Why desired Machines do not exist or are not as they should be, one sentence each.
     package var machineProblems: [String] = []
     package var files = Files.untouched
+    package var config = Config.untouched
 
     /// The outcome so far: nothing but the Machines that there are.
     package init(machines: [Machine] = []) {
@@ -45,6 +58,11 @@ package struct ClusterOutcome: Sendable, Hashable {
         guard let desired else { return machines }
         let wanted = Set(desired.map(\.key))
         return machines.filter { wanted.contains($0.key) }
+    }
+
+    /// Whether the configurations cannot be as they should before somebody changes something.
+    var isConfigRefused: Bool {
+        if case .failed(let reason, _) = config { reason != ConditionReason.configFailed } else { false }
     }
 
     /// Whether there is a control plane and every Machine of it is ready.

@@ -35,7 +35,7 @@ extension Announcement {
         case .ready:
             // While it is being deleted nobody expects it to be ready.
             isNews = old?.isTrue == true && new.reason != ConditionReason.deleting
-        case .topologyValid:
+        case .topologyValid, .configGenerated:
             // Another edit that is wrong too deserves another answer.
             isNews = old?.isTrue != false || old?.message != new.message
         case .machinesCreated, .filesGenerated:

@@ -66,6 +66,16 @@ struct ConditionWriter {
         }
     }
 
+    /// Says nothing, and takes back what was said, about configurations that are not the operator's to make.
+    mutating func reportConfig(_ outcome: ClusterOutcome) {
+        switch outcome.config {
+        case .untouched: break
+        case .unmanaged: conditions[.configGenerated] = nil
+        case .generated(let message): set(.configGenerated, true, ConditionReason.configSucceeded, message)
+        case .failed(let reason, let message): set(.configGenerated, false, reason, message)
+        }
+    }
+
     /// Says what a deletion waits for.
     mutating func reportDeletion(_ machines: Int, _ filesProblem: String?) {
         if let filesProblem { set(.filesGenerated, false, ConditionReason.generationFailed, filesProblem) }
@@ -77,6 +87,9 @@ struct ConditionWriter {
     mutating func reportReadiness(_ outcome: ClusterOutcome, _ phase: ClusterPhase) {
         guard let desired = outcome.desired else {
             return set(.ready, false, ConditionReason.validationFailed, "The specification is invalid")
+        }
+        if case .failed(let reason, _) = outcome.config {
+            return set(.ready, false, reason, "The Machines' configurations are not as they should be")
         }
         let failed = outcome.current.filter { $0.state == .failed }.map(\.metadata.name).sorted()
         if !failed.isEmpty {

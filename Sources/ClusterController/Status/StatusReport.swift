@@ -15,6 +15,7 @@ package struct StatusReport: Sendable, Hashable {
         writer.reportTopology(outcome)
         writer.reportMachines(outcome)
         writer.reportFiles(outcome)
+        writer.reportConfig(outcome)
         let phase = Self.phase(outcome)
         writer.reportReadiness(outcome, phase)
         self.init(
@@ -66,7 +67,7 @@ package struct StatusReport: Sendable, Hashable {
     }
 
     private static func phase(_ outcome: ClusterOutcome) -> ClusterPhase {
-        guard let desired = outcome.desired else { return .failed }
+        guard let desired = outcome.desired, !outcome.isConfigRefused else { return .failed }
         let current = outcome.current
         if current.contains(where: { $0.state == .failed }) { return .failed }
         if outcome.machines.isEmpty { return .pending }

@@ -50,6 +50,27 @@ struct MachineBuilderTests {
                     """))
     }
 
+    @Test("A reference to a configuration adds two fields to that Machine alone, and changes its digest")
+    func configReference() throws {
+        let (cluster, spec) = (Fixture.cluster(), try Fixture.validSpec())
+        let reference = ConfigReference(secretName: "simple-cp-1-talos-config", digest: "abc")
+        let plain = MachineBuilder(cluster, spec).machines()
+        let machines = MachineBuilder(cluster, spec, configs: ["simple-cp-1": reference]).machines()
+        #expect(zip(plain, machines).filter { $0 != $1 }.map(\.1.key.name) == ["simple-cp-1"])
+        let addition = JSONValue.mergePatch(from: plain[1].document, to: machines[1].document)
+        #expect(
+            addition == [
+                "metadata": [
+                    "annotations": [
+                        "cluster.vitistack.io/config-digest": "abc",
+                        "cluster.vitistack.io/applied-digest": .string(machines[1].digest),
+                    ]
+                ],
+                "spec": ["talosConfig": ["configSecretRef": ["name": "simple-cp-1-talos-config"]]],
+            ])
+        #expect(plain[1].digest != machines[1].digest)
+    }
+
     @Test("A control plane Machine has no worker group and may have no template at all")
     func controlPlaneDocument() throws {
         let machine = try #require(try Fixture.desired(Fixture.cluster()).first)

@@ -35,6 +35,24 @@ struct MachinePlanTests {
         #expect(plan.delete.isEmpty && plan.obstacles.isEmpty)
     }
 
+    @Test("A Machine without a configuration is not made, but one that is there is still put right")
+    func withheld() throws {
+        let desired = try Fixture.desired(Fixture.cluster())
+        var changed = try Fixture.stored(desired[0])
+        changed.metadata.labels = [:]
+        let plan = MachinePlan(
+            desired, clusterName: try Fixture.validSpec().clusterName, owned: [changed],
+            withheld: Set(desired.prefix(3).map(\.key)))
+        #expect(plan.withheld.map(\.name) == ["simple-cp-1", "simple-cp-2"])
+        #expect(
+            plan.apply.map(\.machine.key.name) == ["simple-cp-0", "simple-workers-0", "simple-workers-1"])
+        #expect(!plan.isSettled)
+        #expect(
+            MachineResults(plan, []).problems == [
+                "Machines simple-cp-1, simple-cp-2 wait for their configuration"
+            ])
+    }
+
     @Test("Where everything is as it should be, nothing is to be done")
     func settled() throws {
         let cluster = Fixture.cluster()

@@ -56,6 +56,42 @@ struct StatusReportTests {
         #expect(status.conditions[.ready]?.isTrue == (phase == .running))
     }
 
+    @Test(
+        "What became of the configurations is told of clusters that have them, and a refusal makes a cluster unready",
+        arguments: [
+            (ClusterOutcome.Config.untouched, nil, ClusterPhase.running, "MachinesReady"),
+            (.unmanaged, nil, .running, "MachinesReady"),
+            (.generated("5 configurations"), "ConfigSucceeded", .running, "MachinesReady"),
+            (.failed(reason: "ConfigInvalid", message: "m"), "ConfigInvalid", .failed, "ConfigInvalid"),
+            (.failed(reason: "SecretsLost", message: "m"), "SecretsLost", .failed, "SecretsLost"),
+            (.failed(reason: "ConfigFailed", message: "m"), "ConfigFailed", .running, "ConfigFailed"),
+        ])
+    func configurations(
+        config: ClusterOutcome.Config, reason: String?, phase: ClusterPhase, readiness: String
+    ) throws {
+        var outcome = try outcome("rrrrr")
+        outcome.config = config
+        let status = StatusReport(Fixture.cluster(), outcome, at: now).status
+        #expect(status.conditions[.configGenerated]?.reason == reason)
+        #expect(
+            status.conditions[.configGenerated]?.isTrue ?? true
+                == (phase == .running && readiness == "MachinesReady"))
+        #expect(status.phase == phase)
+        #expect(status.conditions[.ready]?.reason == readiness)
+    }
+
+    @Test("The condition about configurations goes when they are not the operator's any more")
+    func configurationsGivenUp() throws {
+        var outcome = try outcome("rrrrr")
+        outcome.config = .generated("5 configurations")
+        var cluster = Fixture.cluster()
+        cluster.status = StatusReport(cluster, outcome, at: now).status
+        outcome.config = .untouched
+        #expect(StatusReport(cluster, outcome, at: now).status.conditions[.configGenerated]?.isTrue == true)
+        outcome.config = .unmanaged
+        #expect(StatusReport(cluster, outcome, at: now).status.conditions[.configGenerated] == nil)
+    }
+
     @Test("Surplus Machines count until they are gone, and do not make a cluster unready")
     func surplus() throws {
         let cluster = Fixture.cluster()
