@@ -24,8 +24,23 @@ package enum APINames {
     ///
     /// A provider sees by it that there is another configuration to apply.
     package static let configDigestAnnotation = "cluster.vitistack.io/config-digest"
+    /// Label of a Secret of a cluster: what it holds.
+    package static let secretTypeLabel = "cluster.vitistack.io/secret-type"
+    /// Annotation of a Secret with a configuration: the layers that made it, the lowest first.
+    package static let configLayersAnnotation = "cluster.vitistack.io/config-layers"
+    /// Annotation of a Secret with a client certificate: when that ends.
+    package static let expiryAnnotation = "cluster.vitistack.io/certificate-expiry"
+    /// Annotation of a Secret with a client certificate: a digest of what it was issued for.
+    package static let issuedForAnnotation = "cluster.vitistack.io/issued-for"
+    /// Annotation of a KubernetesCluster: a digest of the certificate authorities that its machines trust.
+    ///
+    /// It outlives the Secret that holds them, a backup and a restore: where it stands no new keys are made.
+    package static let secretsIdentityAnnotation = "cluster.vitistack.io/secrets-identity"
     /// Keeps a KubernetesCluster until its Machines and manifests are gone.
     package static let finalizer = "cluster.vitistack.io/finalizer"
     /// The owner of our fields in server-side apply.
     package static let fieldManager = "talos-operator"
+
+    /// Whether a label or an annotation is one of ours.
+    static func isOurs(_ key: String) -> Bool { key.hasPrefix("cluster.vitistack.io/") }
 }
