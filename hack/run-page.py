@@ -15,6 +15,7 @@ line and output. What a page needs besides stands in HTML comments on lines of t
   <!-- setup: crds -->        from here on the CRDs are installed
   <!-- setup: operator -->    from here on the CRDs are installed and the built operator runs, with the shipped role,
                               on its own ports
+  <!-- setup: config-operator -->  the same, with --config-management and the rights that it takes
   <!-- setup: nodes -->       from here on every Pod is run by hack/pod.py, with the built program for its image, which
                               needs root
 
@@ -39,7 +40,7 @@ import tempfile
 import threading
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-SETUPS = ("crds", "operator", "nodes")
+SETUPS = ("crds", "operator", "config-operator", "nodes")
 # The controllers that make ReplicaSets and Pods of a Deployment, besides those that tests usually run.
 CONTROLLERS = "garbagecollector,namespace,clusterrole-aggregation,deployment,replicaset,disruption,endpoint"
 DIRECTIVE = re.compile(r"<!--\s*(not run|fails|background|setup):\s*(.*?)\s*-->\s*$")
@@ -108,7 +109,7 @@ def script_of(steps):
     lines = {}
     for step in steps:
         if isinstance(step, Setup):
-            lines[step.line] = f"setup_{step.name}"
+            lines[step.line] = f"setup_{step.name.replace('-', '_')}"
         elif step.directive == "not run":
             targets = make_targets(step.commands)
             if targets:

@@ -64,7 +64,14 @@ setup_operator() {
     setup_crds
     kubectl apply -k config/rbac
     start_until 'Caches are filled' talos-operator run "--kubeconfig=$PAGE_OPERATOR_KUBECONFIG" \
-        "--results-path=$PAGE_SCRATCH/results" --log-format=json
+        "--results-path=$PAGE_SCRATCH/results" --log-format=json "$@"
+}
+
+setup_config_operator() {
+    local -
+    { set +x; } 2>/dev/null
+    kubectl apply -f config/rbac/account.yaml -f config/rbac/config-management/role.yaml
+    setup_operator --config-management --layer-namespace=talos-operator-system
 }
 
 setup_nodes() { hack/pod-root.sh "$PAGE_BINARY" "$PAGE_SCRATCH/nodes"; }

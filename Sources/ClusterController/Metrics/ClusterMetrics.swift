@@ -27,12 +27,18 @@ package enum ClusterMetricTable {
         help: "1 for the phase that a cluster is in; told by the leader alone.",
         labels: ["cluster_namespace", "cluster_name", "phase"])
 
+    static let certificateExpiry = MetricDefinition.gauge(
+        "talos_operator_client_certificate_expiry_timestamp_seconds",
+        help:
+            "When the client certificate in a cluster's talosconfig or kubeconfig ends; told by the leader alone.",
+        labels: ["cluster_namespace", "cluster_name", "certificate"])
+
     /// Those of the specification, in its order.
     package static let specified = [
         clusters, machinesGenerated, reconcileDuration, reconcileErrors, fileOperations,
     ]
     /// All of them.
-    package static let definitions = specified + [clusterPhase]
+    package static let definitions = specified + [clusterPhase, certificateExpiry]
 }
 
 /// Counts what happens to clusters.
@@ -51,9 +57,10 @@ package struct ClusterMetrics: Sendable {
 
     /// Declares the metrics, at zero, in `registry`; what counts clusters is read from `clusters` at every scrape.
     ///
-    /// What is told of each cluster is told only while `isLeading`, so that replicas neither multiply nor contradict it.
+    /// So are ends of client certificates from `secrets`, if the operator makes any. What is told of each cluster is told only while `isLeading`, so that replicas neither multiply nor contradict it.
     package init(
         _ registry: MetricRegistry, clusters: Store<KubernetesCluster>,
+        secrets: Store<ClusterSecret>? = nil,
         isLeading: @escaping @Sendable () -> Bool = { true }
     ) {
         machinesGenerated = registry.counter(ClusterMetricTable.machinesGenerated)
@@ -82,6 +89,26 @@ package struct ClusterMetrics: Sendable {
                 let labels = [cluster.key.namespace, cluster.key.name, cluster.currentPhase.rawValue]
                 return GaugeReading(labels: labels, value: 1)
             }
+        }
+        registry.gauge(ClusterMetricTable.certificateExpiry) {
+            guard isLeading(), let secrets else { return [] }
+            return Self.certificates(secrets, clusters)
+        }
+    }
+
+    /// Of clusters that have their configurations made here now: nobody renews the certificates of others.
+    private static func certificates(
+        _ secrets: Store<ClusterSecret>, _ clusters: Store<KubernetesCluster>
+    ) -> [GaugeReading] {
+        secrets.list().compactMap { secret in
+            guard let expiry = secret.certificateExpiry, let kind = secret.kind,
+                let owner = secret.metadata.controller,
+                let cluster = clusters.get(ObjectKey(namespace: secret.key.namespace, name: owner.name)),
+                cluster.metadata.uid == owner.uid, cluster.status.conditions[.configGenerated] != nil
+            else { return nil }
+            return GaugeReading(
+                labels: [cluster.key.namespace, cluster.key.name, kind.rawValue],
+                value: Double(expiry.secondsSince1970))
         }
     }
 

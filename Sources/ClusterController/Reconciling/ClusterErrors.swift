@@ -13,6 +13,14 @@ extension ReconcileError {
             disposition: .terminal)
     }
 
+    /// What the specification, its layers and its secrets make is no valid configuration.
+    ///
+    /// It is tried again, unlike an invalid specification: layers and secrets are not the cluster's own fields, and
+    /// certificates are renewed all the same.
+    package static func configuration(_ message: String) -> ReconcileError {
+        ReconcileError(errorType: "ValidationError", message: message)
+    }
+
     /// A Machine could not be created, put right or deleted.
     package static func machineCreation(
         _ message: String, disposition: Disposition = .retry, retryAfter: Duration? = nil

@@ -12,8 +12,11 @@ final class ClusterMemory: Sendable {
         private let version: ResourceVersion
         /// The Machines by UID and version; hashes combine by XOR, for they come in any order.
         private let machines: Int
+        private let config: Int
 
-        init(_ cluster: KubernetesCluster, _ machines: [Machine]) {
+        /// `config` is a number that changes with whatever the configurations depend on.
+        init(_ cluster: KubernetesCluster, _ machines: [Machine], _ config: Int = 0) {
+            self.config = config
             uid = cluster.metadata.uid
             version = cluster.metadata.resourceVersion
             self.machines = machines.reduce(machines.count) { combined, machine in

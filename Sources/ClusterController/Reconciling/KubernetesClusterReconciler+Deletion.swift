@@ -3,7 +3,7 @@ import ControllerRuntime
 import Kubernetes
 import Platform
 
-/// Deletion: Machines, manifests, finalizer, each only after the one before is gone for good.
+/// Deletion: Machines, manifests, Secrets, finalizer, each only after the one before is gone for good.
 extension KubernetesClusterReconciler {
     /// Takes the deletion of a cluster as far as it goes now; it looks at no specification.
     func cleanUp(_ cluster: KubernetesCluster) async throws(ReconcileError) -> ReconcileResult {
@@ -21,8 +21,10 @@ extension KubernetesClusterReconciler {
             return .requeue(after: interval)
         }
         try await removeManifests(of: cluster)
+        // Only now that no machine can need them any more.
+        guard try await removeSecrets(of: cluster) else { return .requeue(after: interval) }
         try await removeFinalizer(from: cluster)
-        memory.forget(cluster.key)
+        forget(cluster.key)
         log("Successfully deleted cluster", results, of: cluster.key)
         return .done
     }
@@ -32,7 +34,7 @@ extension KubernetesClusterReconciler {
     /// It leaves some if it went without our finalizer: somebody took that away, or a server overlooked it. One that
     /// is only out of our sight, with other labels, keeps them. A cluster that was cleaned up costs no request.
     func cleanUpAfterLoss(of key: ObjectKey) async throws(ReconcileError) {
-        memory.forget(key)
+        forget(key)
         do throws(ManifestError) {
             guard try await manifests.hasDirectory(of: key) else { return }
         } catch {
@@ -44,6 +46,12 @@ extension KubernetesClusterReconciler {
         } catch {
             throw .fileSystem(error)
         }
+    }
+
+    private func forget(_ key: ObjectKey) {
+        memory.forget(key)
+        config?.memory.forget(key)
+        config?.generator.forget(key)
     }
 
     private func isGone(_ key: ObjectKey) async throws(ReconcileError) -> Bool {

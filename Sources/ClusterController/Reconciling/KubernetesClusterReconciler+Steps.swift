@@ -12,6 +12,21 @@ extension KubernetesClusterReconciler {
         return await manifests.isIntact(ManifestOwner(cluster))
     }
 
+    /// The specification, if it is valid; otherwise the status says why it is not, and that is the end.
+    func validate(
+        _ cluster: KubernetesCluster, _ owned: [Machine], _ outcome: inout ClusterOutcome
+    ) async throws(ReconcileError) -> ClusterSpec {
+        switch ClusterValidation(cluster.spec, owned: owned) {
+        case .valid(let spec, let warnings):
+            outcome.warnings = warnings
+            return spec
+        case .invalid(let problems):
+            outcome.problems = problems
+            try await report(StatusReport(cluster, outcome, at: clock.timestamp), outcome)
+            throw .validation(problems)
+        }
+    }
+
     /// The cluster with our finalizer.
     func addFinalizer(to cluster: KubernetesCluster) async throws(ReconcileError) -> KubernetesCluster {
         guard !Self.finalizer.isPresent(on: cluster.metadata) else { return cluster }

@@ -18,13 +18,15 @@ package struct KubernetesClusterReconciler: Reconciler {
     let clock: any Clock
     /// How long after one look at a cluster comes the next, event or not.
     let interval: Duration
+    /// Nil unless the operator was started to make configurations.
+    let config: ConfigManagement?
     let memory = ClusterMemory()
 
     package init(
         clusters: MutationCache<KubernetesCluster>, machines: MutationCache<Machine>,
         client: KubernetesClient,
         manifests: ManifestStore, events: EventRecorder, metrics: ClusterMetrics, logger: Logger,
-        clock: any Clock, interval: Duration
+        clock: any Clock, interval: Duration, config: ConfigManagement? = nil
     ) {
         self.clusters = clusters
         self.machines = machines
@@ -35,6 +37,7 @@ package struct KubernetesClusterReconciler: Reconciler {
         self.logger = logger.with(["controller": .string(ClusterMetrics.controllerName)])
         self.clock = clock
         self.interval = interval
+        self.config = config
     }
 
     /// The specification's workflow, step by step in its order.
@@ -51,33 +54,31 @@ package struct KubernetesClusterReconciler: Reconciler {
         if cluster.metadata.isBeingDeleted { return try await cleanUp(cluster) }
 
         let owned = machines.list(ownedBy: cluster.metadata.uid)
-        let before = ClusterMemory.Fingerprint(cluster, owned)
-        if await isSettled(cluster, before) { return .requeue(after: interval) }
+        let before = ClusterMemory.Fingerprint(cluster, owned, configState(of: cluster))
+        if await isSettled(cluster, before) { return nextLook(at: key) }
 
         // 1. Resource validation
         var outcome = ClusterOutcome(machines: owned)
-        let spec: ClusterSpec
-        switch ClusterValidation(cluster.spec, owned: owned) {
-        case .valid(let valid, let warnings): (spec, outcome.warnings) = (valid, warnings)
-        case .invalid(let problems):
-            outcome.problems = problems
-            try await report(StatusReport(cluster, outcome, at: clock.timestamp), outcome)
-            throw .validation(problems)
-        }
+        let spec = try await validate(cluster, owned, &outcome)
 
         // 2. Finalizer management, before there is anything to clean up
         let known = cluster
         cluster = try await addFinalizer(to: cluster)
 
-        // 3. Machine generation
-        let desired = MachineBuilder(cluster, spec).machines()
+        // 3. Machine generation; where the specification asks for configurations, these come first
+        let config = try await configure(&cluster, spec, owned)
+        if config.isPending { return .requeue(after: interval) }
+        outcome.config = config.outcome
+        let desired = MachineBuilder(cluster, spec, configs: config.references).machines()
         let records = memory.records(of: key)
         let plan = MachinePlan(
-            desired, clusterName: spec.clusterName, owned: owned, find: machines.get, record: { records[$0] })
+            desired, clusterName: spec.clusterName, owned: owned, withheld: config.withheld,
+            find: machines.get, record: { records[$0] })
         if plan.createsOrDeletes, cluster.metadata == known.metadata { try await confirm(known) }
         let results = await carryOut(plan, for: cluster)
         if let conflict = results.conflict { throw conflict }
         outcome.take(results, desired, machines.list(ownedBy: cluster.metadata.uid))
+        try await removeLeftConfigs(of: cluster, spec)
 
         // 4. File generation
         let fileError = await writeManifests(desired, plan, spec, cluster, &outcome)
@@ -87,9 +88,9 @@ package struct KubernetesClusterReconciler: Reconciler {
         // 6. Status update
         let isReported = try await report(StatusReport(cluster, outcome, at: clock.timestamp), outcome)
 
-        if let error = results.error ?? fileError { throw error }
+        if let error = config.error ?? results.error ?? fileError { throw error }
         if isReported { log("Successfully reconciled cluster", results, of: key) }
         if plan.isSettled, !isReported { memory.settle(key, in: before) }
-        return .requeue(after: interval)
+        return nextLook(at: key)
     }
 }

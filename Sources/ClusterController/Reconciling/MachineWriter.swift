@@ -59,21 +59,11 @@ struct MachineWriter: Sendable {
         }
     }
 
-    /// Runs `step` for each item, `parallelism` at a time, and starts no more once all would fail.
     private func run<Item: Sendable>(
         _ items: [Item], _ step: @escaping @Sendable (Item) async -> Step
     ) async -> [Step] {
-        await withTaskGroup(of: Step.self) { group in
-            var steps: [Step] = []
-            var rest = items[...]
-            for item in rest.prefix(Self.parallelism) { group.addTask { await step(item) } }
-            rest = rest.dropFirst(Self.parallelism)
-            while let done = await group.next() {
-                steps.append(done)
-                if case .failed(_, let error) = done, error.concernsEveryRequest { rest = [] }
-                if let item = rest.popFirst() { group.addTask { await step(item) } }
-            }
-            return steps
+        await inParallel(items, Self.parallelism, step) {
+            if case .failed(_, let error) = $0 { error.concernsEveryRequest } else { false }
         }
     }
 }

@@ -34,11 +34,13 @@ package final class Reflector<R: Resource>: Sendable {
     /// Prepares to fill the writer's store.
     ///
     /// The namespace of `selection` gives way to the writer's, if that writes one namespace alone. `handlers`
-    /// are called on the reflector's task, after the store shows the change; they must not wait.
+    /// are called on the reflector's task, after the store shows the change; they must not wait. Two reflectors of a
+    /// kind need a `name` each.
     package init(
         client: KubernetesClient, selection: ObjectSelection = ObjectSelection(), into writer: StoreWriter<R>,
         handlers: [ChangeHandler<R>], timing: ReflectorTiming = .standard, clock: any Clock,
-        random: @escaping RandomFraction, logger: Logger, observer: ReflectorObserver = ReflectorObserver()
+        random: @escaping RandomFraction, logger: Logger, observer: ReflectorObserver = ReflectorObserver(),
+        name: String? = nil
     ) {
         self.client = client
         var selection = selection
@@ -50,13 +52,13 @@ package final class Reflector<R: Resource>: Sendable {
         self.random = random
         self.logger = logger.with(["kind": .string(R.definition.kind)])
         self.observer = observer
+        let plural = R.definition.plural
+        self.name = name ?? (writer.partition.isEmpty ? plural : "\(plural)/\(writer.partition)")
         machine = Locked(ReflectorState(timing: timing))
     }
 
-    /// The kind and, if it is one alone, the namespace: the name in metrics and logs.
-    package var name: String {
-        writer.partition.isEmpty ? R.definition.plural : "\(R.definition.plural)/\(writer.partition)"
-    }
+    /// The kind and, if it is one alone, the namespace, unless another was given: the name in metrics and logs.
+    package let name: String
 
     package var currentStatus: Status { status.withLock { $0 } }
 

@@ -25,6 +25,8 @@ struct OperatorParts {
 
     let clusters: (store: Store<KubernetesCluster>, writers: [StoreWriter<KubernetesCluster>])
     let machines: (store: Store<Machine>, writers: [StoreWriter<Machine>])
+    /// Nil unless configurations are to be made.
+    let configCaches: ConfigCaches?
     let recorder: EventRecorder
     let clusterMetrics: ClusterMetrics
     let queue: WorkQueue
@@ -62,9 +64,16 @@ struct OperatorParts {
             client: client, source: EventSource(component: APINames.fieldManager, instance: HostName.current),
             clock: clock, random: random, logger: logger, dropped: runtimeMetrics.eventsDropped)
         let fence = fence
-        clusterMetrics = ClusterMetrics(registry, clusters: clusters.store) { fence?.allowsWrites ?? true }
-        queue = WorkQueue(
+        let queue = WorkQueue(
             clock: clock, observer: runtimeMetrics.workQueueObserver(name: ClusterMetrics.controllerName))
+        self.queue = queue
+        configCaches =
+            settings.configManagement
+            ? ConfigCaches(settings, home: connection.configuration.namespace, clock: clock) { queue.add($0) }
+            : nil
+        clusterMetrics = ClusterMetrics(
+            registry, clusters: clusters.store, secrets: configCaches?.secrets.store
+        ) { fence?.allowsWrites ?? true }
         let (path, observer) = (settings.resultsPath, clusterMetrics.manifestObserver)
         let manifests = try Operator.StartError.wrapping { () throws(SystemThread.StartError) in
             try ManifestStore(path: path, observe: observer)
@@ -73,7 +82,7 @@ struct OperatorParts {
             clusters: MutationCache(clusters.store, clock: clock),
             machines: MutationCache(machines.store, clock: clock), client: client, manifests: manifests,
             events: recorder, metrics: clusterMetrics, logger: logger, clock: clock,
-            interval: settings.reconcileInterval)
+            interval: settings.reconcileInterval, config: configCaches?.management)
     }
 }
 
@@ -86,6 +95,7 @@ extension OperatorParts {
         parts.servers = try servers()
         parts.caches = caches()
         parts.background = [Runnable(recorder)]
+        if let configCaches { parts.background.append(Runnable(configCaches.generator)) }
         parts.elector = try elector()
         parts.controllers = [Runnable(controller())]
         let manager = Manager(
@@ -143,16 +153,38 @@ extension OperatorParts {
         return clusters.writers.map { writer in
             cache(writer, selection, KubernetesClusterReconciler.clusterHandler(queue))
         } + machines.writers.map { cache($0, ObjectSelection(), reconciler.machineHandler(queue)) }
+            + (configCaches.map(caches) ?? [])
+    }
+
+    /// What configurations are made of, and what they are kept in; told from all other Secrets by labels.
+    private func caches(_ config: ConfigCaches) -> [CacheRunnable] {
+        let own = ObjectSelection(labelSelector: APINames.clusterNameLabel)
+        let layers = ObjectSelection(labelSelector: APINames.layerLabel)
+        return config.secrets.writers.map { writer in
+            cache(writer, own, reconciler.secretHandler(queue), pageSize: ConfigCaches.pageSize)
+        }
+            + config.layerSecrets.writers.map { writer in
+                cache(
+                    writer, layers, reconciler.layerSecretHandler(queue), name: "layer-secrets",
+                    pageSize: ConfigCaches.pageSize)
+            }
+            + config.layerConfigMaps.writers.map { writer in
+                cache(
+                    writer, layers, reconciler.layerConfigMapHandler(queue), pageSize: ConfigCaches.pageSize)
+            }
     }
 
     private func cache<R: Resource>(
-        _ writer: StoreWriter<R>, _ selection: ObjectSelection, _ handler: @escaping ChangeHandler<R>
+        _ writer: StoreWriter<R>, _ selection: ObjectSelection, _ handler: @escaping ChangeHandler<R>,
+        name: String = R.definition.plural, pageSize: Int? = nil
     ) -> CacheRunnable {
-        let name =
-            writer.partition.isEmpty ? R.definition.plural : "\(R.definition.plural)/\(writer.partition)"
+        let name = writer.partition.isEmpty ? name : "\(name)/\(writer.partition)"
+        var timing = ReflectorTiming.standard
+        timing.pageSize = pageSize ?? timing.pageSize
         let reflector = Reflector(
-            client: client, selection: selection, into: writer, handlers: [handler], clock: clock,
-            random: random, logger: logger, observer: runtimeMetrics.reflectorObserver(name: name))
+            client: client, selection: selection, into: writer, handlers: [handler], timing: timing,
+            clock: clock, random: random, logger: logger,
+            observer: runtimeMetrics.reflectorObserver(name: name), name: name)
         runtimeMetrics.track(reflector)
         return CacheRunnable(reflector)
     }

@@ -82,6 +82,14 @@ extension Setting {
             "only the KubernetesClusters with these labels (shard=a,tier in (x,y)); all if not given",
             allowed: "a label selector"
         ) { _ in true },
+        toggle(
+            "config-management", \.configManagement,
+            "make secrets and machine configurations for clusters with management: Config; needs rights on Secrets"
+        ),
+        text(
+            "layer-namespace", nil, \.layerNamespace, "NAMESPACE", "",
+            "namespace of the ConfigMaps with layers for all clusters; the operator's own if not given",
+            allowed: "a namespace", isAllowed: DNS1123.isLabel),
     ]
 
     private static let leaderElection: [Setting] = [

@@ -32,6 +32,10 @@ struct Settings: Sendable, Hashable {
     var watchNamespaces: [String] = []
     /// Which KubernetesClusters this operator takes care of; empty for all.
     var watchLabelSelector = ""
+    /// Whether clusters may have their secrets and configurations made.
+    var configManagement = false
+    /// The namespace of the ConfigMaps with layers for all clusters; empty for the operator's own.
+    var layerNamespace = ""
     /// Whether the metrics are served by HTTPS.
     var metricsSecure = false
     /// The directory with the certificate of the metrics and its key.

@@ -119,17 +119,24 @@ final class FakeAPI: Sendable {
             case "apply": Self.apply(body, path, &state)
             case "delete": Self.delete(body, path, &state)
             case "patch": Self.patch(body, path, isStatus, &state)
-            case "create": Self.create(body, &state)
+            case "create": Self.create(body, path, &state)
             case "get": state.objects[path].map { .json(200, $0) } ?? .failure(404, reason: "NotFound")
             default: .failure(405, reason: "MethodNotAllowed")
             }
         }
     }
 
-    /// Nothing but events is created here.
-    private static func create(_ body: JSONValue, _ state: inout State) -> ScriptedTransport.Answer {
-        state.events.append(body)
-        return .json(201, body)
+    /// Nothing but events and Secrets is created here.
+    private static func create(_ body: JSONValue, _ collection: String, _ state: inout State)
+        -> ScriptedTransport.Answer
+    {
+        guard body["kind"] == "Secret" else {
+            state.events.append(body)
+            return .json(201, body)
+        }
+        let path = "\(collection)/\(body["metadata"]?["name"]?.string ?? "")"
+        if state.objects[path] != nil { return .failure(409, reason: "AlreadyExists") }
+        return .json(201, store(body, path, &state))
     }
 
     private static func verb(_ request: HTTPRequest) -> String {

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+import ControllerRuntime
+import Kubernetes
+import PKI
+import Platform
+import Talos
+
+/// Configurations: the bundle of secrets first, then a configuration for every Machine, then the client certificates.
+///
+/// All of it comes before the Machines, so that none boots without its configuration.
+extension KubernetesClusterReconciler {
+    /// Brings the Secrets of a cluster up to date, or says why that cannot be.
+    ///
+    /// - Throws: only what makes everything else pointless now: somebody else was faster.
+    func configure(
+        _ cluster: inout KubernetesCluster, _ spec: ClusterSpec, _ owned: [Machine]
+    ) async throws(ReconcileError) -> ConfigResult {
+        let key = cluster.key
+        guard spec.management != .machines else {
+            config?.memory.forget(key)
+            return .unmanaged
+        }
+        let names = SecretNames(spec, namespace: key.namespace)
+        do throws(ConfigFailure) {
+            guard let config else { throw .disabled }
+            config.memory.know(
+                key, bundle: names.bundle, spec.layerReferences(namespace: key.namespace))
+            return try await ConfigStep(self, config, spec, names).run(&cluster, owned)
+        } catch {
+            if error.error.disposition == .conflict { throw error.error }
+            return ConfigResult(
+                error, names, Topology(spec).nodes, owned: owned, find: { config?.secrets.get($0) })
+        }
+    }
+
+    /// A number for the state of everything that configurations depend on and consist of; 0 for a cluster without.
+    ///
+    /// It changes when a certificate is due.
+    func configState(of cluster: KubernetesCluster) -> Int {
+        guard let config, let sources = config.memory.sources(of: cluster.key) else { return 0 }
+        let isDue = sources.renewal.map { $0 <= clock.timestamp } ?? false
+        let own = config.secrets.list(ownedBy: cluster.metadata.uid).map(\.metadata.versionHash)
+        let bundle = config.secrets.get(sources.bundle)?.metadata.versionHash ?? 0
+        let layers = config.layers.version(sources.references, cluster.metadata.labels)
+        let state = own.reduce(layers &+ 31 &* bundle, &+)
+        return isDue ? ~state : state
+    }
+
+    /// How long after this look at a cluster comes the next, event or not.
+    func nextLook(at cluster: ObjectKey) -> ReconcileResult {
+        guard let renewal = config?.memory.sources(of: cluster)?.renewal else {
+            return .requeue(after: interval)
+        }
+        return .requeue(after: min(interval, max(renewal.since(clock.timestamp), .seconds(1))))
+    }
+
+    /// Deletes the configurations of Machines that are gone for good.
+    func removeLeftConfigs(
+        of cluster: KubernetesCluster, _ spec: ClusterSpec
+    ) async throws(ReconcileError) {
+        guard let config, spec.management != .machines else { return }
+        let names = SecretNames(spec, namespace: cluster.key.namespace)
+        let wanted = Set(Topology(spec).nodes.map { names.machineConfig(of: $0.name) })
+        let suffix = "-\(SecretKind.machineConfig.rawValue)"
+        for secret in config.secrets.list(ownedBy: cluster.metadata.uid)
+        where secret.kind == .machineConfig && !wanted.contains(secret.key) {
+            let name = secret.metadata.name
+            guard name.hasSuffix(suffix), !secret.metadata.isBeingDeleted else { continue }
+            let machine = ObjectKey(
+                namespace: secret.key.namespace, name: String(name.dropLast(suffix.count)))
+            guard machines.get(machine) == nil else { continue }
+            try await delete(secret, config, of: cluster.key)
+        }
+    }
+
+    /// Deletes every Secret of a cluster whose last Machine is gone; true once none is left.
+    func removeSecrets(of cluster: KubernetesCluster) async throws(ReconcileError) -> Bool {
+        guard let config else { return true }
+        for secret in config.secrets.list(ownedBy: cluster.metadata.uid)
+        where !secret.metadata.isBeingDeleted {
+            try await delete(secret, config, of: cluster.key)
+        }
+        return config.secrets.list(ownedBy: cluster.metadata.uid).isEmpty
+    }
+
+    private func delete(
+        _ secret: ClusterSecret, _ config: ConfigManagement, of cluster: ObjectKey
+    ) async throws(ReconcileError) {
+        do throws(ConfigFailure) {
+            try await SecretWriter(client: client, config, of: cluster).delete(secret)
+        } catch {
+            throw error.error
+        }
+    }
+}
+
+extension SecretWriter {
+    /// A writer that remembers what it wrote for `cluster`.
+    init(client: KubernetesClient, _ config: ConfigManagement, of cluster: ObjectKey) {
+        self.init(client: client, secrets: config.secrets) { config.memory.note($0, of: cluster) }
+    }
+}
+
+extension ClusterSecret {
+    /// What its label says it holds.
+    var kind: SecretKind? { metadata.labels[APINames.secretTypeLabel].flatMap(SecretKind.init) }
+}
