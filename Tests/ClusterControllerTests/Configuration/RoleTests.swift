@@ -92,6 +92,27 @@ struct RoleTests {
         }
     }
 
+    @Test(
+        "rights on Secrets are in files of their own, the same everywhere and in one namespace, and no more than used"
+    )
+    func configManagement() throws {
+        let wide = try documents("config-management/role")
+        let own = try documents("namespaced/config-management")
+        #expect(
+            rules(wide.first) == [
+                Rule(
+                    group: "", resource: "secrets",
+                    verbs: ["get", "list", "watch", "create", "patch", "delete"]),
+                Rule(group: "", resource: "configmaps", verbs: ["list", "watch"]),
+            ])
+        #expect(own.first?["rules"] == wide.first?["rules"] && own.first?["kind"] == "Role")
+        #expect(own.allSatisfy { $0["metadata"]?["namespace"] == nil })
+        let layers = try documents("layers")
+        #expect(rules(layers.first) == [Rule(group: "", resource: "configmaps", verbs: ["list", "watch"])])
+        let subjects = try documents("role-binding").first?["subjects"]
+        for binding in [wide.last, own.last, layers.last] { #expect(binding?["subjects"] == subjects) }
+    }
+
     @Test("nobody gets the account's token who does not ask for it")
     func token() throws {
         #expect(try documents("account").last?["automountServiceAccountToken"] == false)

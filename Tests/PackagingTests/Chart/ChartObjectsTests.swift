@@ -146,6 +146,32 @@ struct ChartObjectsTests {
         #expect(objects.filter { $0.kind == "Role" }.count == 3)
     }
 
+    @Test(
+        "Rights on Secrets are there if they are needed, in the chosen namespaces alone, and layers at home")
+    func configManagement() async throws {
+        let byDefault = try await PackagingTool.template()
+        #expect(!byDefault.contains { $0.name.hasSuffix("-config-management") })
+        let rules = try PackagingTool.file("config/rbac/config-management/role.yaml").first?["rules"]
+        let wide = try await PackagingTool.template(["configManagement": ["enabled": true]])
+        #expect(wide.named("talos-operator-config-management", "ClusterRole")?["rules"] == rules)
+        #expect(!wide.contains { $0.name.hasSuffix("-layers") })
+        let layers = try PackagingTool.file("config/rbac/layers.yaml").first?["rules"]
+        for (home, watched) in [
+            ("talos-operator-system", ["a", "b"]), ("site", ["a", "b"]), ("a", ["a", "b"]),
+        ] {
+            let objects = try await PackagingTool.template([
+                "configManagement": ["enabled": true, "layerNamespace": .string(home)],
+                "watchNamespaces": .array(watched.map(JSONValue.string)), "crds": ["install": false],
+            ])
+            #expect(objects.filter(\.isClusterScoped) == [])
+            let roles = objects.filter { $0.kind == "Role" && $0.name.hasSuffix("-config-management") }
+            #expect(roles.map(\.namespace) == watched && roles.allSatisfy { $0["rules"] == rules })
+            let own = objects.filter { $0.kind == "Role" && $0.name.hasSuffix("-layers") }
+            #expect(own.map(\.namespace) == (watched.contains(home) ? [] : [home]))
+            #expect(own.allSatisfy { $0["rules"] == layers })
+        }
+    }
+
     @Test("People's roles are parts of the cluster's own, unless that is not wanted")
     func aggregation() async throws {
         for (values, isWanted) in [([:], true), (["rbac": ["aggregate": false]], false)]

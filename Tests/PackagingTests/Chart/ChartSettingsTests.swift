@@ -66,6 +66,7 @@ struct ChartSettingsTests {
             "watchLabelSelector": "shard in (a, b)", "results": ["path": "/srv"], "health": ["port": 1],
             "metrics": ["port": 2],
             "leaderElection": ["leaseDuration": "60s", "renewDeadline": "40s", "retryPeriod": "5s"],
+            "configManagement": ["enabled": true, "layerNamespace": "site"],
             "extraArgs": ["--leader-election-namespace=kube-system"],
         ])
         var expected = Settings()
@@ -84,6 +85,8 @@ struct ChartSettingsTests {
         expected.renewDeadline = .seconds(40)
         expected.retryPeriod = .seconds(5)
         expected.leaderElectionNamespace = "kube-system"
+        expected.configManagement = true
+        expected.layerNamespace = "site"
         #expect(try settings(objects) == expected)
     }
 

@@ -128,7 +128,9 @@ struct ChartAndKustomizeTests {
         try await expectSame(PackagingTool.template(), tree)
     }
 
-    @Test("Network policy, ServiceMonitor, alerts and dashboard are the same, too")
+    @Test(
+        "Network policy, ServiceMonitor, alerts, dashboard and the making of configurations are the same, too"
+    )
     func options() async throws {
         let file = "\(Repository.root)/config/default/kustomization.yaml"
         let everything = String(decoding: try FileSystem.read(file, limit: 1 << 20), as: UTF8.self)
@@ -137,7 +139,7 @@ struct ChartAndKustomizeTests {
         try FileSystem.replace("\(directory.path)/kustomization.yaml", with: Array(everything.utf8))
         let tree = try await PackagingTool.kustomize(directory.path)
         let chart = try await PackagingTool.template([
-            "networkPolicy": ["enabled": true],
+            "networkPolicy": ["enabled": true], "configManagement": ["enabled": true],
             "metrics": [
                 "serviceMonitor": ["enabled": true], "prometheusRule": ["enabled": true],
                 "dashboard": ["enabled": true],

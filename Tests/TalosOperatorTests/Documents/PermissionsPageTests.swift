@@ -21,10 +21,16 @@ struct PermissionsPageTests {
 
     @Test("every right that is shipped has a reason there, and none has that is not shipped")
     func rights() throws {
-        let rows = try MarkdownTable(of: Self.page, column: "verb").rows
-        #expect(rows.allSatisfy { $0.count == 4 && !$0[2].isEmpty && !$0[3].isEmpty })
-        let shipped = try permissions("role.yaml") + permissions("leader-election.yaml")
-        #expect(rows.map { "\($0[0]) \($0[1])" }.sorted() == shipped.sorted())
+        let tables = [
+            ("verb", ["role.yaml", "leader-election.yaml"]),
+            ("further verb", ["config-management/role.yaml"]),
+        ]
+        for (column, files) in tables {
+            let rows = try MarkdownTable(of: Self.page, column: column).rows
+            #expect(rows.allSatisfy { $0.count == 4 && !$0[2].isEmpty && !$0[3].isEmpty })
+            let shipped = try files.flatMap(permissions)
+            #expect(rows.map { "\($0[0]) \($0[1])" }.sorted() == shipped.sorted())
+        }
     }
 
     @Test("every file is in the list")
@@ -34,7 +40,9 @@ struct PermissionsPageTests {
         }
         let there =
             try FileSystem.list(Self.rbac)
-            + FileSystem.list("\(Self.rbac)/namespaced").map { "namespaced/\($0)" }
+            + ["namespaced", "config-management"].flatMap { folder in
+                try FileSystem.list("\(Self.rbac)/\(folder)").map { "\(folder)/\($0)" }
+            }
         let roles = there.filter { $0.hasSuffix(".yaml") && !$0.hasSuffix("kustomization.yaml") }
         #expect(listed.sorted() == roles.sorted())
     }

@@ -19,6 +19,12 @@
 - --log-level={{ .Values.logLevel }}
 - --log-format={{ .Values.logFormat }}
 - --grace-period={{ .Values.gracePeriod }}
+{{- if .Values.configManagement.enabled }}
+- --config-management=true
+{{- with .Values.configManagement.layerNamespace }}
+- --layer-namespace={{ . }}
+{{- end }}
+{{- end }}
 {{- if .Values.metrics.secure.enabled }}
 - --metrics-secure=true
 - --metrics-cert-path={{ include "talos-operator.certPath" . }}

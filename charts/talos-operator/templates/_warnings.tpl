@@ -14,6 +14,9 @@
 {{- if not .rbac.create }}
 {{- $warnings = append $warnings "rbac.create is false: the operator can do nothing until somebody gives it the rights." }}
 {{- end }}
+{{- if and .configManagement.enabled .rbac.create (not .watchNamespaces) }}
+{{- $warnings = append $warnings "configManagement.enabled is true: the operator may read every Secret of every namespace. watchNamespaces keeps it to some." }}
+{{- end }}
 {{- if eq (int .replicaCount) 0 }}
 {{- $warnings = append $warnings "replicaCount is 0: no operator runs. Clusters that are deleted wait until one does." }}
 {{- end }}
