@@ -82,20 +82,15 @@ struct VariableSubstitution {
 
     private mutating func value(of scalar: YAMLNode.Scalar, line: Int) throws(Failure) -> YAMLNode {
         let pieces = try pieces(of: scalar.text)
-        if scalar.isPlain, pieces.count == 1, case .variable(let name) = pieces[0] {
+        // A value of an API object has no line, and nobody knows any more whether it was written in quotes.
+        if scalar.isPlain || line == 0, pieces.count == 1, case .variable(let name) = pieces[0] {
             let value = try value(of: name)
             try take(value)
-            return Self.node(of: value, line: line)
+            return YAMLNode(value, line: line).asWritten
         }
         var scalar = scalar
         scalar.text = try text(pieces)
         return YAMLNode(.scalar(scalar), line: line)
-    }
-
-    /// A whole number is what its author would write there, so that it may also stand where Talos wants text.
-    private static func node(of value: JSONValue, line: Int) -> YAMLNode {
-        guard case .integer(let number) = value else { return YAMLNode(value, line: line) }
-        return YAMLNode(.scalar(YAMLNode.Scalar(text: String(number), isPlain: true)), line: line)
     }
 
     private func pieces(of text: String) throws(Failure) -> [VariableText.Piece] {
@@ -166,5 +161,22 @@ struct VariableSubstitution {
         guard problems.count < ConfigProblems.limit else { return }
         problems.append(
             ConfigProblem(line: line > 0 ? line : nil, path: path, problem: failure.reason))
+    }
+}
+
+extension YAMLNode {
+    /// The same with whole numbers as an author writes them, so that they may also stand where Talos wants text.
+    fileprivate var asWritten: YAMLNode {
+        var node = self
+        switch content {
+        case .scalar(var scalar):
+            if scalar.tag == "!!int" { scalar.tag = nil }
+            node.content = .scalar(scalar)
+        case .list(let elements): node.content = .list(elements.map(\.asWritten))
+        case .map(let members):
+            node.content = .map(
+                members.map { Member(key: $0.key, keyLine: $0.keyLine, value: $0.value.asWritten) })
+        }
+        return node
     }
 }

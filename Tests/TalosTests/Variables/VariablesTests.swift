@@ -166,6 +166,29 @@ struct VariablesTests {
         #expect(Variables.areAboutMachine(try YAML.nodes(Array(yaml.utf8))) == isAboutMachine)
     }
 
+    @Test(
+        "in a layer that is an object a lone variable has its value's type, for no quotes can be seen there")
+    func objects() throws {
+        let cluster = Variables.Cluster(
+            name: "a", endpoint: "", kubernetesVersion: "", talosVersion: "",
+            data: ["sysctls": ["vm.nr_hugepages": 1024], "port": 8445, "isOn": true])
+        let value: JSONValue = [
+            "machine": [
+                "sysctls": "${data.sysctls}", "env": ["PORT": "${data.port}"],
+                "features": ["kubePrism": ["enabled": "${data.isOn}", "port": "${data.port}"]],
+            ]
+        ]
+        let patch = try ConfigPatch(
+            Layer(name: "layer", content: .value(value)), number: 1, version: TalosVersion(minor: 11),
+            variables: Variables(cluster: cluster))
+        var configuration = try MachineConfiguration(
+            reading: "machine: {type: worker}", source: "base", version: TalosVersion(minor: 11))
+        try configuration.apply(patch)
+        #expect(configuration["machine", "sysctls"]?.json == ["vm.nr_hugepages": "1024"])
+        #expect(configuration["machine", "env"]?.json == ["PORT": "8445"])
+        #expect(configuration["machine", "features", "kubePrism"]?.json == ["enabled": true, "port": 8445])
+    }
+
     @Test("data is the same for all machines where none has its own")
     func sharedData() throws {
         let nodes = try YAML.nodes(Array("a: ${data.x}".utf8))
