@@ -190,6 +190,13 @@ bench: release control-plane ## Measure N=100 clusters beside a Go operator (PEE
 bench-curve: ## Measure it with 10, 100, 500 and 1000 clusters; JSON lines, in dist/bench-curve.jsonl too
 	for n in 10 100 500 1000; do $(MAKE) --no-print-directory bench N=$$n; done | tee dist/bench-curve.jsonl
 
+.PHONY: bench-talos
+bench-talos: release ## Measure bundles, the configurations of 8 machines, and those of 500 clusters; JSON lines
+	$(RELEASE) --product Profile >&2
+	.build/release/Profile talos-bundle 20
+	.build/release/Profile talos-render 50
+	.build/release/Profile talos-clusters 500
+
 .PHONY: profile
 profile: release ## Count instructions and allocations of the hot paths, with valgrind; JSON lines
 	$(RELEASE) --product Profile >&2

@@ -49,6 +49,12 @@ enum Work: String, CaseIterable {
     case memory
     /// So many clusters, started, reconciled and looked at again; prints a JSON line.
     case scale
+    /// So many secrets bundles of either kind; prints a JSON line for each.
+    case talosBundle = "talos-bundle"
+    /// The Talos configurations of eight machines, so many times; prints a JSON line.
+    case talosRender = "talos-render"
+    /// The Talos configurations of so many clusters; prints a JSON line.
+    case talosClusters = "talos-clusters"
 
     func perform(_ count: Int) async throws {
         let directory = try TemporaryDirectory()
@@ -72,6 +78,12 @@ enum Work: String, CaseIterable {
             print(try await CacheFootprint.measure(clusters: count).line)
         case .scale:
             print(try await Scale.measure(clusters: count, directory.path).line)
+        case .talosBundle:
+            for object in try TalosWork.bundles(count) { print(object.line) }
+        case .talosRender:
+            print(try TalosWork.rendering(count).line)
+        case .talosClusters:
+            print(try TalosWork.clusters(count).line)
         }
     }
 
