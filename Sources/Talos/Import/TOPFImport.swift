@@ -1,0 +1,379 @@
+// SPDX-License-Identifier: Apache-2.0
+import StructuredData
+
+/// Turns a TOPF directory into a KubernetesCluster with layers.
+///
+/// The files of `all`, `control-plane`, `worker` and `node/HOST` become inline patches of those scopes, document by
+/// document, since TOPF applies them so. Templates become texts with variables where they are made of fields alone;
+/// others are evaluated for each node, which the report says.
+package struct TOPFImport {
+    private static let knownKeys: Set = [
+        "clusterName", "clusterEndpoint", "kubernetesVersion", "talosVersion", "schematicId", "factory",
+        "platform",
+        "secureboot", "patchesDir", "secretsPath", "secretsProvider", "nodesProvider", "data", "nodes",
+        "sops",
+    ]
+    private static let knownNodeKeys: Set = [
+        "host", "ip", "role", "data", "talosVersion", "schematicId", "factory", "platform", "secureboot",
+    ]
+    /// The schematic without anything, which TOPF takes where none is named.
+    private static let vanilla = "376567988ad370138ad8b2698212367b8edcb69b5fd68c80be1f2ec7d603b4ba"
+
+    private let configuration: ImportedObject
+    private let files: [SourceFile]
+    private let environment: [String: String]
+    private let talosVersion: String
+    private let isEncrypted: Bool
+    private let nodes: [ImportedObject]
+    private var draft: ClusterDraft
+
+    /// Imports a directory, of which `configuration` is `topf.yaml`.
+    ///
+    /// `files` are the patches, by their paths below `patchesDir`, in the order of a walk through it, and those that
+    /// `schematicId` names. `environment` is what the template function `env` reads, `talosVersion` the version to take
+    /// where `topf.yaml` names none.
+    package static func cluster(
+        configuration: SourceFile, files: [SourceFile], environment: [String: String], talosVersion: String
+    ) throws(ConfigProblems) -> ImportedCluster {
+        var topf = try TOPFImport(configuration, files, environment, talosVersion)
+        try topf.addSpecification()
+        try topf.addLayers()
+        return topf.draft.finished()
+    }
+
+    /// The directory that `patchesDir` names, relative to that of `topf.yaml`; `.` if it names none.
+    package static func patchesDirectory(_ configuration: SourceFile) throws(ConfigProblems) -> String {
+        try ImportedObject.read(configuration).text("patchesDir") ?? "."
+    }
+
+    /// The file with the secrets bundle, relative to the directory of `topf.yaml`.
+    package static func secretsPath(_ configuration: SourceFile) throws(ConfigProblems) -> String {
+        try ImportedObject.read(configuration).text("secretsPath") ?? "secrets.yaml"
+    }
+
+    /// The files that `schematicId` names, relative to the directory of `topf.yaml`.
+    package static func schematicPaths(_ configuration: SourceFile) throws(ConfigProblems) -> [String] {
+        let object = try ImportedObject.read(configuration)
+        var paths: [String] = []
+        for place in [object] + (try object.parts("nodes")) {
+            guard let id = try place.text("schematicId"), id.hasPrefix("@") else { continue }
+            let path = String(id.dropFirst())
+            if !paths.contains(path) { paths.append(path) }
+        }
+        return paths
+    }
+
+    private init(
+        _ file: SourceFile, _ files: [SourceFile], _ environment: [String: String], _ talosVersion: String
+    ) throws(ConfigProblems) {
+        configuration = try ImportedObject.read(file)
+        self.files = files
+        self.environment = environment
+        isEncrypted = file.wasEncrypted
+        self.talosVersion = ImportedVersion.text(try configuration.text("talosVersion") ?? talosVersion)
+        nodes = try configuration.parts("nodes")
+        var draftNodes: [ClusterDraft.Node] = []
+        for node in nodes { draftNodes.append(try Self.node(node)) }
+        draft = ClusterDraft(name: try configuration.required("clusterName"), nodes: draftNodes)
+    }
+
+    private static func node(_ node: ImportedObject) throws(ConfigProblems) -> ClusterDraft.Node {
+        let host = try node.required("host")
+        let role = try node.required("role")
+        guard role == "control-plane" || role == "worker" else {
+            throw node.problem("role", "must be control-plane or worker")
+        }
+        var data: JSONObject = ["host": .string(host), "role": .string(role)]
+        if let ip = try node.text("ip") { data["ip"] = .string(ip) }
+        if let more = try node.map("data") { data["data"] = .object(more) }
+        return ClusterDraft.Node(host: host, isControlPlane: role == "control-plane", data: data)
+    }
+}
+
+extension TOPFImport {
+    private mutating func addSpecification() throws(ConfigProblems) {
+        let file = configuration.file
+        draft.spec = [
+            "management": "Config", "clusterName": .string(draft.name),
+            "kubernetesVersion": .string(
+                ImportedVersion.text(try configuration.required("kubernetesVersion"))),
+            "talosVersion": .string(talosVersion),
+            "clusterEndpoint": .string(try configuration.required("clusterEndpoint")),
+        ]
+        if try configuration.text("talosVersion") == nil {
+            draft.note(
+                ImportNote(
+                    .changed, file: file, path: "talosVersion",
+                    reason: "TOPF takes the version that it was built with; here it is \(talosVersion)"))
+        }
+        draft.spec["schematic"] = .object(try schematic())
+        if var data = try configuration.map("data") {
+            if data["node"] != nil {
+                data["node"] = nil
+                draft.note(
+                    ImportNote(
+                        .lost, file: file, path: "data.node",
+                        reason: "the name is taken here by the data of the node; rename it"))
+            }
+            draft.spec["data"] = .object(data)
+        }
+        draft.holdsSecrets = isEncrypted
+        for key in ["nodesProvider", "secretsProvider"] where try configuration.text(key) != nil {
+            draft.note(ImportNote(.lost, file: file, path: key, reason: "programs are not run by an import"))
+        }
+        for key in configuration.unknownKeys(Self.knownKeys) {
+            draft.note(
+                ImportNote(.lost, file: file, path: key, reason: "no field of TOPF that is known here"))
+        }
+        for node in nodes {
+            for key in node.unknownKeys(Self.knownNodeKeys) {
+                draft.note(
+                    ImportNote(
+                        .lost, file: file, path: "\(node.path.appending(key))",
+                        reason: "no field of TOPF that is known here"))
+            }
+        }
+    }
+
+    /// `spec.schematic` of what holds for all nodes.
+    private mutating func schematic() throws(ConfigProblems) -> JSONObject {
+        var schematic: JSONObject
+        let id = try configuration.text("schematicId") ?? Self.vanilla
+        if id.hasPrefix("@") {
+            schematic = try schematicDocument(String(id.dropFirst()), at: configuration)
+        } else {
+            schematic = ["id": .string(id)]
+        }
+        if let platform = try configuration.text("platform") { schematic["platform"] = .string(platform) }
+        if let factory = try configuration.text("factory") { schematic["factory"] = .string(factory) }
+        if try configuration.flag("secureboot") == true { schematic["secureboot"] = true }
+        return schematic
+    }
+
+    private func schematicDocument(
+        _ path: String, at place: ImportedObject
+    ) throws(ConfigProblems) -> JSONObject {
+        guard let file = files.first(where: { $0.path == path }) else {
+            throw place.problem("schematicId", "there is no file \(path)")
+        }
+        guard path.hasSuffix(".tpl") else { return try ImportedObject.read(file).object }
+        let text = try evaluated(file, for: nil)
+        return try ImportedObject.read(SourceFile(path: path, text: text)).object
+    }
+}
+
+extension TOPFImport {
+    private mutating func addLayers() throws(ConfigProblems) {
+        addNodeImages(try nodeImages())
+        for file in files {
+            let parts = file.path.split(separator: "/", maxSplits: 2)
+            switch parts.first {
+            case "all": try add(file, to: .all)
+            case "control-plane": try add(file, to: .controlPlane)
+            case "worker": try add(file, to: .workers)
+            case "node" where parts.count == 3:
+                guard let index = draft.nodes.firstIndex(where: { $0.host == parts[1] }) else {
+                    draft.note(
+                        ImportNote(.lost, file: file.path, reason: "there is no node \(parts[1])"))
+                    continue
+                }
+                try add(file, to: .machine(draft.machineName(index)))
+            default: continue  // A file that a field names.
+            }
+        }
+    }
+
+    /// The installer images of nodes that differ from the others.
+    private func nodeImages() throws(ConfigProblems) -> [(index: Int, image: String)] {
+        var images: [(Int, String)] = []
+        let keys = ["talosVersion", "schematicId", "factory", "platform", "secureboot"]
+        for (index, node) in nodes.enumerated() where keys.contains(where: { node.object[$0] != nil }) {
+            func text(_ key: String, _ fallback: String) throws(ConfigProblems) -> String {
+                if let own = try node.text(key) { return own }
+                return try configuration.text(key) ?? fallback
+            }
+            var id = try text("schematicId", Self.vanilla)
+            if id.hasPrefix("@") {
+                let path = String(id.dropFirst())
+                let document = try schematicDocument(path, at: node)
+                id = try Schematic(reading: .object(document)).id
+            }
+            let isSecureCluster = try configuration.flag("secureboot") ?? false
+            let isSecure = try node.flag("secureboot") ?? isSecureCluster
+            let version = try node.text("talosVersion").map(ImportedVersion.text) ?? "${talosVersion}"
+            let platform = try text("platform", "metal")
+            let factory = try text("factory", "factory.talos.dev")
+            images.append(
+                (index, "\(factory)/\(platform)-installer\(isSecure ? "-secureboot" : "")/\(id):\(version)"))
+        }
+        return images
+    }
+
+    private mutating func addNodeImages(_ images: [(index: Int, image: String)]) {
+        for (index, image) in images {
+            draft.add(
+                ["machine": ["install": ["image": .string(image)]]], named: "installer image of the node",
+                to: .machine(draft.machineName(index)))
+        }
+    }
+
+    private mutating func add(_ file: SourceFile, to scope: ClusterDraft.Scope) throws(ConfigProblems) {
+        guard file.path.hasSuffix(".tpl") else {
+            return try add(ImportedText.escaped(file.text), of: file, to: scope)
+        }
+        let template: GoTemplate
+        do throws(GoTemplate.Problem) {
+            template = try GoTemplate(file.text)
+        } catch {
+            return draft.note(ImportNote(.lost, file: file.path, line: error.line, reason: error.reason))
+        }
+        if let text = template.asVariables(variable), Self.isReadable(text) {
+            return try add(text, of: file, to: scope)
+        }
+        try addEvaluated(file, to: scope)
+    }
+
+    /// Whether the text is still YAML with variables in it: in `{a: ${b}}` it is not.
+    private static func isReadable(_ text: String) -> Bool {
+        do throws(YAMLError) {
+            _ = try YAML.imported(text)
+            return true
+        } catch {
+            return false
+        }
+    }
+
+    /// Adds each document of a patch as a layer.
+    private mutating func add(
+        _ text: String, of file: SourceFile, to scope: ClusterDraft.Scope
+    ) throws(ConfigProblems) {
+        let documents = DocumentText.split(text)
+        for (index, document) in documents.enumerated() {
+            let value: JSONValue
+            do throws(YAMLError) {
+                value = try YAML.imported(document.text).first ?? .null
+            } catch {
+                var problem = ConfigProblem(source: file.path, yaml: error)
+                problem.line = problem.line.map { $0 + document.line - 1 }
+                throw ConfigProblems(problem)
+            }
+            noteReferences(in: document.text, of: file, from: document.line)
+            switch value {
+            case .null: continue
+            case .object(let object) where object.isEmpty: continue
+            case .object:
+                let place = documents.count == 1 ? "" : ", document \(index + 1)"
+                draft.add(
+                    document.text, named: file.path + place, isSecret: file.wasEncrypted, to: scope)
+            default:
+                draft.note(
+                    ImportNote(
+                        .lost, file: file.path, line: document.line,
+                        reason: "a patch must be a map of fields; TOPF takes no other either"))
+            }
+        }
+    }
+
+    /// `vals` reads such references while TOPF renders; nothing does so here.
+    private mutating func noteReferences(in text: String, of file: SourceFile, from line: Int) {
+        for (offset, content) in text.split(separator: "\n", omittingEmptySubsequences: false).enumerated()
+        where content.contains("ref+") && !content.drop(while: { $0.isWhitespace }).hasPrefix("#") {
+            draft.note(
+                ImportNote(
+                    .lost, file: file.path, line: line + offset,
+                    reason: "a reference for vals is left as it stands; put its value there"))
+        }
+    }
+}
+
+extension TOPFImport {
+    /// The variable of layers that stands for a field of TOPF's templates.
+    private func variable(_ keys: [String]) -> String? {
+        switch (keys.first, keys.dropFirst().first, keys.count) {
+        case ("ClusterName", _, 1): "cluster.name"
+        case ("ClusterEndpoint", _, 1): "cluster.endpoint"
+        case ("KubernetesVersion", _, 1) where hasVariable("kubernetesVersion"): "kubernetesVersion"
+        case ("TalosVersion", _, 1) where hasVariable("talosVersion"): "talosVersion"
+        case ("SchematicID", _, 1) where configuration.object["schematicId"] != nil: "schematicID"
+        case ("Data", _, 2...): "data." + keys.dropFirst().joined(separator: ".")
+        case ("Node", "Host", 2): "data.node.host"
+        case ("Node", "IP", 2): "data.node.ip"
+        case ("Node", "Role", 2): "data.node.role"
+        case ("Node", "Data", 3...): "data.node.data." + keys.dropFirst(2).joined(separator: ".")
+        default: nil
+        }
+    }
+
+    /// Whether the variable says the same as TOPF's field, where a version may lack its `v`.
+    private func hasVariable(_ version: String) -> Bool {
+        configuration.object[version]?.string?.hasPrefix("v") == true
+    }
+
+    /// Adds what a template says for each node: once, if it says the same for all of them.
+    private mutating func addEvaluated(_ file: SourceFile, to scope: ClusterDraft.Scope)
+        throws(ConfigProblems)
+    {
+        var texts: [(index: Int, text: String)] = []
+        for index in draft.nodes.indices where draft.scopes(of: index).contains(scope) {
+            do throws(ConfigProblems) {
+                texts.append((index, try evaluated(file, for: index)))
+            } catch {
+                let problem = error.problems.first
+                return draft.note(
+                    ImportNote(.lost, file: file.path, line: problem?.line, reason: problem?.problem ?? ""))
+            }
+        }
+        guard let first = texts.first else { return }
+        let isSecret = isEncrypted || file.wasEncrypted
+        let source = SourceFile(path: file.path, text: file.text, wasEncrypted: isSecret)
+        if texts.allSatisfy({ $0.text == first.text }) {
+            draft.note(
+                ImportNote(
+                    .changed, file: file.path,
+                    reason: "the template was evaluated, and says the same for all of its nodes"))
+            return try add(ImportedText.escaped(first.text), of: source, to: scope)
+        }
+        draft.note(
+            ImportNote(
+                .changed, file: file.path,
+                reason: "the template was evaluated for each node, and its layers are those of the machines, "
+                    + "above all that is common to them"))
+        for (index, text) in texts {
+            try add(ImportedText.escaped(text), of: source, to: .machine(draft.machineName(index)))
+        }
+    }
+
+    /// What a template says for a node, or for none.
+    private func evaluated(_ file: SourceFile, for index: Int?) throws(ConfigProblems) -> String {
+        do throws(GoTemplate.Problem) {
+            return try GoTemplateEvaluation.text(
+                of: try GoTemplate(file.text), root: .object(context(index)), environment: environment)
+        } catch {
+            throw ConfigProblems(ConfigProblem(source: file.path, line: error.line, problem: error.reason))
+        }
+    }
+
+    /// What TOPF's templates see, for a node that was not asked.
+    private func context(_ index: Int?) -> JSONObject {
+        func text(_ key: String) -> JSONValue {
+            switch configuration.object[key] ?? "" {
+            case .string(let text): .string(text)
+            case .null: ""
+            case let value: .string(String(decoding: value.encoded(), as: UTF8.self))
+            }
+        }
+        var context: JSONObject = [
+            "ClusterName": text("clusterName"), "ClusterEndpoint": text("clusterEndpoint"),
+            "KubernetesVersion": text("kubernetesVersion"), "TalosVersion": text("talosVersion"),
+            "SchematicID": text("schematicId"), "Data": configuration.object["data"] ?? [:],
+        ]
+        guard let index else { return context }
+        let data = draft.nodes[index].data
+        context["Node"] = [
+            "Host": data["host"] ?? "", "Role": data["role"] ?? "", "IP": data["ip"] ?? "",
+            "Data": data["data"] ?? [:],
+            "RuntimeData": ["TalosVersion": "", "SchematicID": "", "Stage": ""],
+        ]
+        return context
+    }
+}
