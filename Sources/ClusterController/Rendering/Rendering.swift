@@ -18,12 +18,37 @@ package struct Rendering: Sendable, Hashable {
         package var text: String { YAML.document(document) }
     }
 
+    /// A cluster whose specification is valid.
+    package struct Cluster: Sendable, Hashable {
+        package let cluster: KubernetesCluster
+        package let spec: ClusterSpec
+        /// Where it was found, for messages.
+        package let place: String
+        /// The directory below an output directory that its files belong into.
+        package let directory: String
+    }
+
+    /// A file and what is in it.
+    package struct File: Sendable, Hashable {
+        /// Its name, for messages.
+        package var name: String
+        package var documents: [JSONValue]
+
+        package init(name: String, documents: [JSONValue]) {
+            self.name = name
+            self.documents = documents
+        }
+    }
+
     package private(set) var manifests: [Manifest] = []
+    package private(set) var clusters: [Cluster] = []
+    /// The ConfigMaps and Secrets among the documents.
+    package private(set) var layerObjects: [LayerObject] = []
     /// What is wrong, a line each: file and, if it has several documents, which one; field; problem.
     package private(set) var problems: [String] = []
     /// What is doubtful, in the same form.
     package private(set) var warnings: [String] = []
-    private var clusters = 0
+    private let versions: TalosSupport.Policy
     /// The cluster that has a directory, by the name of the directory.
     private var directories: [String: ObjectKey] = [:]
     private var owners: [ObjectKey: ObjectKey] = [:]
@@ -34,15 +59,47 @@ package struct Rendering: Sendable, Hashable {
     ///   - documents: the content of the file.
     ///   - file: its name, for messages.
     package init(_ documents: [JSONValue], file: String) {
-        let objects = documents.flatMap { document in
+        self.init([File(name: file, documents: documents)])
+    }
+
+    /// Renders every KubernetesCluster of some files, and finds the layers in them.
+    ///
+    /// `versions` says how strictly the table of supported versions is taken. A file without anything in it that
+    /// counts is a problem.
+    package init(_ files: [File], versions: TalosSupport.Policy = .enforced) {
+        self.versions = versions
+        for file in files { add(file) }
+        if clusters.isEmpty, problems.isEmpty, !files.isEmpty {
+            problems.append(
+                "\(files.map(\.name).joined(separator: ", ")): there is no KubernetesCluster in it")
+        }
+    }
+
+    private mutating func add(_ file: File) {
+        let objects = file.documents.flatMap { document in
             document["kind"] == "List" ? document["items"]?.array ?? [] : [document]
         }
-        for (index, object) in objects.enumerated()
-        where object["kind"]?.string == KubernetesCluster.definition.kind {
-            clusters += 1
-            add(object, place: objects.count == 1 ? file : "\(file) (document \(index + 1))")
+        var isOfUse = false
+        for (index, object) in objects.enumerated() {
+            let place = objects.count == 1 ? file.name : "\(file.name) (document \(index + 1))"
+            let kind = object["kind"]?.string ?? ""
+            if kind == KubernetesCluster.definition.kind {
+                isOfUse = true
+                add(object, place: place)
+            } else if object["apiVersion"] == "v1", let kind = LayerObject.Kind(rawValue: kind) {
+                isOfUse = true
+                add(kind, object, place: place)
+            }
         }
-        if clusters == 0 { problems.append("\(file): there is no KubernetesCluster in it") }
+        if !isOfUse { problems.append("\(file.name): there is no KubernetesCluster in it") }
+    }
+
+    private mutating func add(_ kind: LayerObject.Kind, _ object: JSONValue, place: String) {
+        do throws(DecodingProblem) {
+            layerObjects.append(try LayerObject(kind, object))
+        } catch {
+            problems.append("\(place): \(error)")
+        }
     }
 
     private mutating func add(_ object: JSONValue, place: String) {
@@ -52,7 +109,7 @@ package struct Rendering: Sendable, Hashable {
         do throws(DecodingProblem) {
             let cluster = try KubernetesCluster(object)
             try Self.checkNames(cluster.metadata)
-            switch ClusterValidation(cluster.spec) {
+            switch ClusterValidation(cluster.spec, versions: versions) {
             case .invalid(let found):
                 problems += found.map { "\(place): \($0)" }
             case .valid(let spec, let found):
@@ -76,6 +133,7 @@ package struct Rendering: Sendable, Hashable {
 
     private mutating func add(_ cluster: KubernetesCluster, _ spec: ClusterSpec, _ place: String) {
         let directory = directory(of: cluster, spec)
+        clusters.append(Cluster(cluster: cluster, spec: spec, place: place, directory: directory))
         for machine in MachineBuilder(cluster, spec).machines() {
             if let other = owners.updateValue(cluster.key, forKey: machine.key) {
                 return problems.append(

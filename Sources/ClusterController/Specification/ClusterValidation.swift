@@ -11,10 +11,10 @@ package enum ClusterValidation: Sendable, Hashable {
     /// At least one problem, in the order of the specification's fields.
     case invalid([FieldProblem])
 
-    /// Checks the value of `spec`.
-    package init(_ spec: JSONValue?) {
+    /// Checks the value of `spec`; `versions` says how strictly the support table is taken.
+    package init(_ spec: JSONValue?, versions: TalosSupport.Policy = .enforced) {
         let collector = ProblemCollector()
-        let spec = Self.read(Field("spec", spec, collector))
+        let spec = Self.read(Field("spec", spec, collector), versions)
         if let spec, collector.problems.isEmpty {
             self = .valid(spec, warnings: collector.warnings)
         } else {
@@ -31,13 +31,13 @@ package enum ClusterValidation: Sendable, Hashable {
     }
 
     /// The specification, or nil after at least one problem was reported.
-    private static func read(_ spec: Field) -> ClusterSpec? {
+    private static func read(_ spec: Field, _ versions: TalosSupport.Policy) -> ClusterSpec? {
         guard spec.required.object() != nil else { return nil }
         let clusterName = spec["clusterName"].required.parsed(as: ClusterName.self)
         let kubernetesVersion = spec["kubernetesVersion"].required.parsed(as: Version.self)
         let talosVersion = spec["talosVersion"].required.parsed(as: Version.self)
         if let talosVersion, let kubernetesVersion {
-            TalosSupport.check(talosVersion, with: kubernetesVersion, in: spec)
+            TalosSupport.check(talosVersion, with: kubernetesVersion, in: spec, policy: versions)
         }
         let endpoint = spec["clusterEndpoint"].required.parsed(as: ClusterEndpoint.self)
         let managed = ManagementFields(spec)

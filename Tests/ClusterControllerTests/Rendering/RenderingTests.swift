@@ -107,4 +107,46 @@ struct RenderingTests {
         #expect(rendering.manifests.count == 5)
         #expect(rendering.warnings.first?.hasPrefix("f: spec.talosVersion: v1.99.0 is newer") == true)
     }
+
+    @Test("ConfigMaps and Secrets of all files are found, and a file of them alone is no problem")
+    func layerObjects() {
+        let map: JSONValue = [
+            "apiVersion": "v1", "kind": "ConfigMap", "metadata": ["name": "ntp"],
+            "data": ["a.yaml": "machine: {}"],
+        ]
+        let secret: JSONValue = [
+            "apiVersion": "v1", "kind": "Secret", "metadata": ["name": "keys"], "stringData": ["b": "x"],
+        ]
+        let rendering = Rendering([
+            Rendering.File(name: "a", documents: [map, secret]),
+            Rendering.File(name: "b", documents: [document()]),
+        ])
+        #expect(rendering.problems.isEmpty)
+        #expect(rendering.layerObjects.map(\.description) == ["ConfigMap ntp", "Secret keys"])
+        #expect(rendering.clusters.map(\.directory) == ["simple"])
+        #expect(Rendering([map], file: "a").problems == ["a: there is no KubernetesCluster in it"])
+        let wrong = Rendering([document(), map.mergePatched(with: ["data": ["a.yaml": 1]])], file: "a")
+        #expect(wrong.problems.first?.hasPrefix("a (document 2): data.") == true)
+    }
+
+    @Test("Clusters of several files do not get the same Machines")
+    func severalFiles() {
+        let rendering = Rendering([
+            Rendering.File(name: "a", documents: [document("x")]),
+            Rendering.File(name: "b", documents: [document("y")]),
+        ])
+        #expect(rendering.problems.count == 1)
+        #expect(rendering.problems.first?.hasPrefix("b: spec.clusterName: Machine ") == true)
+    }
+
+    @Test("Versions that do not go together are a doubt where files are made for whatever may run")
+    func advisory() {
+        let spec = Fixture.spec(#"{"talosVersion": "v1.12.0"}"#)
+        #expect(Rendering([document(spec: spec)], file: "f").manifests.isEmpty)
+        let lenient = Rendering(
+            [Rendering.File(name: "f", documents: [document(spec: spec)])], versions: .advisory)
+        #expect(lenient.manifests.count == 5)
+        #expect(
+            lenient.warnings.first?.hasPrefix("f: spec.kubernetesVersion: must be v1.30 to v1.35") == true)
+    }
 }
