@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runs the commands of a documentation page as a reader would: every ```sh block, from top to bottom.
 
-usage: hack/run-page.py [--list] [--binary FILE] PAGE...
+usage: hack/run-page.py [--list] [--no-cluster] [--binary FILE] PAGE...
 
 Each page gets a control plane of its own, in a network of its own: the ports of the documentation are free, and nothing
 can be downloaded. The working directory is a copy of the repository; `kubectl`, `helm` (hack/helm.py) and the built
@@ -19,6 +19,7 @@ line and output. What a page needs besides stands in HTML comments on lines of t
   <!-- setup: nodes -->       from here on every Pod is run by hack/pod.py, with the built program for its image, which
                               needs root
 
+--no-cluster is for pages that use nothing of a control plane: there is none, nor kubectl, and they run in seconds.
 --list tells what would be run. --binary (or OPERATOR_BINARY) is the program, .build/debug/talos-operator if not given.
 """
 import argparse
@@ -218,15 +219,21 @@ def prepare(scratch, control_plane, binary):
     shutil.copytree(ROOT, tree, symlinks=True, ignore=skipped)
     for directory in (programs, scratch / "home"):
         directory.mkdir()
-    for name, target in (("kubectl", control_plane.values["KUBECTL"]), ("helm", ROOT / "hack/helm.py"),
-                         ("talos-operator", binary)):
+    links = {"helm": ROOT / "hack/helm.py", "talos-operator": binary}
+    environment = {}
+    if control_plane:
+        links["kubectl"] = control_plane.values["KUBECTL"]
+        environment = {"KUBECONFIG": control_plane.values["KUBECONFIG"],
+                       "PAGE_OPERATOR_KUBECONFIG": control_plane.values["OPERATOR_KUBECONFIG"]}
+    for name, target in links.items():
         (programs / name).symlink_to(target)
     return {
+        **environment,
         **{key: os.environ[key] for key in ("LANG", "LC_ALL", "TMPDIR", "USER") if key in os.environ},
         "HOME": str(scratch / "home"), "PATH": f"{programs}:{os.environ['PATH']}",
-        "KUBECONFIG": control_plane.values["KUBECONFIG"], "TALOS_OPERATOR_CACHE": cache_directory(),
+        "TALOS_OPERATOR_CACHE": cache_directory(),
         "BASH_ENV": str(ROOT / "hack/run-page/functions.sh"), "PAGE_SCRATCH": str(scratch),
-        "PAGE_BINARY": str(binary), "PAGE_OPERATOR_KUBECONFIG": control_plane.values["OPERATOR_KUBECONFIG"],
+        "PAGE_BINARY": str(binary),
     }
 
 
@@ -252,8 +259,17 @@ def run_script(script, name, environment, tree):
         return code, "".join(lines)
 
 
-def run_page(path, steps, binary):
+def run_page(path, steps, binary, has_cluster):
     """Runs a page; returns nothing if it went well, otherwise what to tell."""
+    if not has_cluster:
+        setup = next((step for step in steps if isinstance(step, Setup)), None)
+        if setup:
+            return f"{path}:{setup.line}: setup {setup.name} needs a control plane"
+        with tempfile.TemporaryDirectory(prefix="talos-operator-page.") as directory:
+            scratch = pathlib.Path(directory)
+            environment = prepare(scratch, None, binary)
+            code, output = run_script(script_of(steps), str(path), environment, scratch / "talos-operator")
+        return f"{output}\n{path}: failed with exit code {code}" if code else None
     control_plane = ControlPlane()
     with tempfile.TemporaryDirectory(prefix="talos-operator-page.") as directory:
         scratch = pathlib.Path(directory)
@@ -279,6 +295,7 @@ def list_steps(path, steps):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--list", action="store_true")
+    parser.add_argument("--no-cluster", action="store_true")
     parser.add_argument("--binary", default=os.environ.get("OPERATOR_BINARY") or ROOT / ".build/debug/talos-operator")
     parser.add_argument("pages", nargs="+", metavar="PAGE")
     options = parser.parse_args()
@@ -299,7 +316,7 @@ def main():
         sys.exit(f"there is no {binary}: run make build")
     own_network()
     for path, steps in pages:
-        problem = run_page(path, steps, binary)
+        problem = run_page(path, steps, binary, not options.no_cluster)
         if problem:
             sys.exit(problem)
         blocks = [step for step in steps if isinstance(step, Block)]

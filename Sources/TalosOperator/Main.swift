@@ -28,7 +28,17 @@ enum Main {
             switch try CommandParser.parse(arguments, environment: environment) {
             case .run(let settings):
                 return await RunCommand.execute(settings, environment: environment, until: shutdown)
-            case .render(let options): return RenderCommand.execute(options)
+            case .render(let options): return await RenderCommand.execute(options, environment: environment)
+            case .secrets(let options):
+                return await SecretsCommand.execute(options, environment: environment)
+            case .schematic(let options):
+                return await SchematicCommand.execute(options, environment: environment)
+            case .diff(let options): return await DiffCommand.execute(options, environment: environment)
+            case .validate(let options):
+                return await ValidateCommand.execute(options, environment: environment)
+            case .patch(let options): return await PatchCommand.execute(options, environment: environment)
+            case .importing(let options):
+                return await ImportCommand.execute(options, environment: environment)
             case .version: Output.standard.print("\(Version.text)\n")
             case .help(let topic): Output.standard.print(HelpText.text(for: topic))
             }

@@ -92,9 +92,10 @@ struct ImportedObject {
 
 /// Versions as a KubernetesCluster has them.
 enum ImportedVersion {
-    /// With a `v` in front.
+    /// With a `v` in front, and three numbers.
     static func text(_ text: String) -> String {
-        text.hasPrefix("v") ? text : "v\(text)"
+        let version = text.hasPrefix("v") ? text : "v\(text)"
+        return version.split(separator: ".").count == 2 ? "\(version).0" : version
     }
 
     /// The last Kubernetes release of a line that talosctl of a Talos version generates for by default.

@@ -306,7 +306,7 @@ extension TOPFImport {
 
     /// Whether the variable says the same as TOPF's field, where a version may lack its `v`.
     private func hasVariable(_ version: String) -> Bool {
-        configuration.object[version]?.string?.hasPrefix("v") == true
+        configuration.object[version] != nil && configuration.object[version] == draft.spec[version]
     }
 
     /// Adds what a template says for each node: once, if it says the same for all of them.

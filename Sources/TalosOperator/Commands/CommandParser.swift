@@ -4,18 +4,31 @@
 enum Command: Hashable, Sendable {
     case run(Settings)
     case render(RenderOptions)
+    case secrets(SecretsOptions)
+    case schematic(SchematicOptions)
+    case diff(DiffOptions)
+    case validate(ValidateOptions)
+    case patch(PatchOptions)
+    case importing(ImportOptions)
     case version
     case help(HelpTopic)
 }
 
-enum HelpTopic: String, Hashable, Sendable { case program, run, render, version }
+/// What help is about.
+enum HelpTopic: Hashable, Sendable {
+    case program
+    case run
+    /// The commands that begin with this word.
+    case command(String)
 
-/// What `talos-operator render` is to read and where to write.
-struct RenderOptions: Hashable, Sendable {
-    /// Files to read in this order; `-` is standard input.
-    var files: [String] = []
-    /// The directory to write to; nil prints.
-    var outputDirectory: String?
+    /// The topic of a word; that of the program for any word that begins no command.
+    init(_ word: String?) {
+        switch word {
+        case "run": self = .run
+        case let word? where CommandTable.topics.contains(word): self = .command(word)
+        default: self = .program
+        }
+    }
 }
 
 /// A command line that cannot be carried out.
@@ -36,35 +49,35 @@ enum CommandParser {
             return try run(rest, environment)
         }
         rest = rest.dropFirst()
+        if ["-h", "--help", "help"].contains(first) { return .help(HelpTopic(rest.first)) }
         let wantsHelp = rest.contains { $0 == "-h" || $0 == "--help" }
-        switch first {
-        case "-h", "--help", "help": return .help(rest.first.flatMap(HelpTopic.init) ?? .program)
-        case "run": return wantsHelp ? .help(.run) : try run(rest, environment)
-        case "render": return wantsHelp ? .help(.render) : try render(rest)
-        case "version": return wantsHelp ? .help(.version) : try version(rest)
-        default: throw UsageError("unknown command \"\(first)\": must be run, render, version or help")
+        if first == "run" { return wantsHelp ? .help(.run) : try run(rest, environment) }
+        let commands = CommandTable.commands(first)
+        guard !commands.isEmpty else {
+            let names = (["run"] + CommandTable.topics).joined(separator: ", ")
+            throw UsageError("unknown command \"\(first)\": must be \(names) or help")
         }
+        if wantsHelp { return .help(.command(first)) }
+        return try command(among: commands, rest)
     }
 
-    private static func version(_ arguments: ArraySlice<String>) throws(UsageError) -> Command {
-        guard let extra = arguments.first else { return .version }
-        throw UsageError("version takes no argument: \"\(extra)\"")
-    }
-
-    private static func render(_ arguments: ArraySlice<String>) throws(UsageError) -> Command {
-        var options = RenderOptions()
-        var flags = FlagReader(arguments)
-        while let flag = flags.nextFlag() {
-            switch flag {
-            case .flag("f"), .flag("filename"): options.files.append(try flags.value(of: flag))
-            case .flag("o"), .flag("output-dir"): options.outputDirectory = try flags.value(of: flag)
-            default: throw UsageError("render: unknown argument \(flag): must be -f FILE or -o DIR")
-            }
+    /// The command that the next word picks, if there are several.
+    private static func command(
+        among commands: [CommandDefinition], _ arguments: ArraySlice<String>
+    ) throws(UsageError) -> Command {
+        var rest = arguments
+        guard let command = commands.first, command.name.contains(" ") else {
+            guard let command = commands.first else { throw UsageError("there is no such command") }
+            return try command.make(try CommandArguments(rest, of: command))
         }
-        guard !options.files.isEmpty else {
-            throw UsageError("render: -f FILE is missing (- reads standard input)")
+        let topic = command.topic
+        let words = commands.map { String($0.name.dropFirst(topic.count + 1)) }
+        let allowed = words.joined(separator: ", ")
+        guard let word = rest.popFirst() else { throw UsageError("\(topic): must be followed by \(allowed)") }
+        guard let chosen = commands.first(where: { $0.name == "\(topic) \(word)" }) else {
+            throw UsageError("\(topic): unknown command \"\(word)\": must be \(allowed)")
         }
-        return .render(options)
+        return try chosen.make(try CommandArguments(rest, of: chosen))
     }
 
     private static func run(
@@ -204,5 +217,12 @@ struct FlagReader {
         if let attachedValue { return attachedValue }
         guard let value = rest.popFirst() else { throw UsageError("\(flag): the value is missing") }
         return value
+    }
+
+    /// The value of a flag that may have one; nil if the next argument is a flag.
+    mutating func optionalValue() -> String? {
+        if let attachedValue { return attachedValue }
+        guard let next = rest.first, !next.hasPrefix("-") else { return nil }
+        return rest.popFirst()
     }
 }

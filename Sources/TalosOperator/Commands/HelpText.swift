@@ -6,55 +6,57 @@ enum HelpText {
         switch topic {
         case .program: program
         case .run: run
-        case .render: render
-        case .version: version
+        case .command(let word):
+            CommandTable.commands(word).map(text(for:)).joined(separator: "\n")
         }
     }
 
-    private static let program = """
-        talos-operator manages Talos Linux Kubernetes clusters from a management cluster.
+    private static var program: String {
+        let rows =
+            [("[run] [flags]", "reconcile KubernetesClusters (the default)")]
+            + CommandTable.all.map { ($0.usage, $0.summary) }
+        let usage = table(rows.map { ("talos-operator \($0)", $1) }, margin: "       ")
+        return """
+            talos-operator manages Talos Linux Kubernetes clusters: from a management cluster, or on a laptop.
 
-        Usage: talos-operator [run] [flags]     reconcile KubernetesClusters (the default)
-               talos-operator render -f FILE    print the Machines that a KubernetesCluster asks for
-               talos-operator version           print the version
+            Usage: \(usage.drop { $0 == " " })
+            talos-operator COMMAND --help tells more about each. All commands but run need no cluster.
 
-        talos-operator COMMAND --help tells more about each.
+            """
+    }
 
-        """
-
-    private static let version = """
-        Usage: talos-operator version
-
-        Prints the version and the commit it was built from.
-
-        """
-
-    private static let render = """
-        Usage: talos-operator render -f FILE [-f FILE …] [-o DIR]
-
-        Validates KubernetesClusters and prints the Machine manifests that the operator would create.
-        Needs no cluster. Exits 1, with one line per problem, if the input is not valid.
-
-          -f, --filename FILE     YAML or JSON to read, may be given several times; - is standard input
-          -o, --output-dir DIR    write DIR/{cluster}/{machine}.yaml instead of printing
-
-        """
+    private static func text(for command: CommandDefinition) -> String {
+        let options = command.options.isEmpty ? "" : " [flags]"
+        var text = "Usage: talos-operator \(command.usage)\(options)\n\n\(command.details)\n"
+        if !command.options.isEmpty {
+            text += "\n" + table(command.options.map { ($0.synopsis, $0.help) })
+        }
+        return text + "\n"
+    }
 
     private static var run: String {
-        let rows = Setting.all.map { setting in
-            ("--\(setting.flag)\(setting.isSwitch ? "" : " \(setting.placeholder)")", words(of: setting))
-        }
+        """
+        Usage: talos-operator [run] [flags]
+
+        Reconciles KubernetesClusters until it is told to stop. A flag beats its environment variable.
+
+
+        """
+            + table(
+                Setting.all.map { setting in
+                    (
+                        "--\(setting.flag)\(setting.isSwitch ? "" : " \(setting.placeholder)")",
+                        words(of: setting)
+                    )
+                })
+    }
+
+    /// Two columns, the second of which begins at the same place in every row.
+    private static func table(_ rows: [(String, String)], margin: String = "  ") -> String {
         let width = rows.map(\.0.count).max() ?? 0
-        let table = rows.map { flag, words in
-            "  " + flag + String(repeating: " ", count: width - flag.count + 2) + words + "\n"
-        }
-        return """
-            Usage: talos-operator [run] [flags]
-
-            Reconciles KubernetesClusters until it is told to stop. A flag beats its environment variable.
-
-
-            """ + table.joined()
+        return rows.map { left, right in
+            margin + left + String(repeating: " ", count: width - left.count + 2) + right + "\n"
+        }.joined()
     }
 
     private static func words(of setting: Setting) -> String {

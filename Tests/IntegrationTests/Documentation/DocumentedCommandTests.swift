@@ -6,6 +6,13 @@ import Testing
 /// Every command of the documentation, run as it stands there by `hack/run-page.py`.
 @Suite("Commands in the documentation", .serialized, .timeLimit(.minutes(20)))
 struct DocumentedCommandTests {
+    /// The pages about the commands of a laptop, whose blocks need no control plane.
+    static let laptopPages = [
+        "Laptop", "Layers", "MovingFromTOPF", "MovingFromTalhelper", "Provenance", "Schematics",
+        "TalosVersions",
+        "Validation", "Variables",
+    ].map { "Sources/TalosOperator/TalosOperator.docc/\($0).md" }
+
     /// Every page that has blocks of commands, by its path in the repository.
     static let pages: [String] = {
         let catalog = "Sources/TalosOperator/TalosOperator.docc"
@@ -24,14 +31,23 @@ struct DocumentedCommandTests {
     func somePages() {
         #expect(Self.pages.contains("./README.md"))
         #expect(Self.pages.count > 2, "\(Self.pages)")
+        #expect(Set(Self.laptopPages).subtracting(Self.pages).isEmpty)
     }
 
     /// Not with a sanitizer, which needs more memory than the chart gives.
     @Test(
         "every command of the page works as it stands there, on a clean control plane",
-        .enabled(if: Sanitizer.current == nil), arguments: pages)
+        .enabled(if: Sanitizer.current == nil), arguments: pages.filter { !laptopPages.contains($0) })
     func documentedCommands(_ page: String) async throws {
         let run = try await runPage("\(Repository.root)/\(page)")
+        #expect(run.ending == .exited(0), "\(run.output)")
+    }
+
+    @Test(
+        "every command of a page about the laptop works as it stands there, without any cluster",
+        .enabled(if: Sanitizer.current == nil), arguments: laptopPages)
+    func laptopCommands(_ page: String) async throws {
+        let run = try await runPage("\(Repository.root)/\(page)", "--no-cluster")
         #expect(run.ending == .exited(0), "\(run.output)")
     }
 
@@ -59,9 +75,11 @@ struct DocumentedCommandTests {
         #expect(run.output.contains(report), "\(run.output)")
     }
 
-    private func runPage(_ path: String) async throws -> (ending: Subprocess.Ending, output: String) {
+    private func runPage(
+        _ path: String, _ options: String...
+    ) async throws -> (ending: Subprocess.Ending, output: String) {
         let process = try Subprocess(
-            ["\(Repository.root)/hack/run-page.py", "--binary", Repository.operatorBinary, path],
+            ["\(Repository.root)/hack/run-page.py", "--binary", Repository.operatorBinary] + options + [path],
             environment: Repository.environment)
         return (await process.ending(), process.lines.joined(separator: "\n"))
     }

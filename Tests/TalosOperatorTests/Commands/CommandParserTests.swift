@@ -105,7 +105,10 @@ struct CommandParserTests {
             ),
             (["--frobnicate"], "unknown argument --frobnicate: see talos-operator run --help"),
             (["--kubeconfig"], "--kubeconfig: the value is missing"),
-            (["walk"], "unknown command \"walk\": must be run, render, version or help"),
+            (
+                ["walk"],
+                "unknown command \"walk\": must be run, render, secrets, schematic, diff, validate, patch, import, version or help"
+            ),
         ])
     func wrongValues(arguments: [String], message: String) {
         #expect(throws: UsageError(message)) { try CommandParser.parse(arguments, environment: [:]) }
@@ -144,9 +147,11 @@ struct CommandParserTests {
         "help is there for every command",
         arguments: [
             (["--help"], HelpTopic.program), (["-h"], .program), (["help"], .program),
-            (["help", "render"], .render),
-            (["run", "--help"], .run), (["render", "-h"], .render), (["version", "--help"], .version),
-            (["--log-level=info", "--help"], .run),
+            (["help", "walk"], .program),
+            (["help", "render"], .command("render")), (["help", "run"], .run),
+            (["run", "--help"], .run), (["render", "-h"], .command("render")),
+            (["secrets", "generate", "--help"], .command("secrets")), (["import", "-h"], .command("import")),
+            (["version", "--help"], .command("version")), (["--log-level=info", "--help"], .run),
         ])
     func help(arguments: [String], topic: HelpTopic) throws {
         #expect(try CommandParser.parse(arguments, environment: [:]) == .help(topic))

@@ -7,7 +7,7 @@ import Testing
 struct HelpTextTests {
     @Test("every line of every help fits a wide terminal and has no blanks at its end")
     func lines() {
-        for topic in [HelpTopic.program, .run, .render, .version] {
+        for topic in [HelpTopic.program, .run] + CommandTable.topics.map(HelpTopic.command) {
             let text = HelpText.text(for: topic)
             #expect(text.hasSuffix("\n"))
             for line in text.split(separator: "\n") {
