@@ -81,8 +81,10 @@ extension KubernetesClient {
             return try parser.parse(response.body)
         } catch {
             let type = response.head.headers["Content-Type"] ?? "no content type"
-            throw .undecodable(
-                "the answer is not JSON (\(type)): \(error); \(APIStatus.excerpt(of: response.body))")
+            // What was meant to be JSON may be a Secret; anything else is a page of a proxy, which says what it is.
+            let isObject = response.body.first == UInt8(ascii: "{")
+            let excerpt = isObject ? "" : "; \(APIStatus.excerpt(of: response.body))"
+            throw .undecodable("the answer is not JSON (\(type)): \(error)\(excerpt)")
         }
     }
 }

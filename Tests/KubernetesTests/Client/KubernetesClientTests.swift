@@ -59,6 +59,21 @@ struct KubernetesClientTests {
         #expect(text.contains("<html> hello"))
     }
 
+    @Test("an answer that is no JSON is shown, unless it was meant to be an object, which may be a Secret")
+    func brokenAnswers() async throws {
+        for (text, isShown) in [
+            ("<html>proxy: sorry</html>", true), (#"{"data": {"value": "c29ycnk="#, false),
+        ] {
+            let fixture = ClientFixture(ScriptedTransport(.text(200, text)))
+            let error = await #expect(throws: APIError.self) {
+                _ = try await fixture.client.get(Gadget.self, .a)
+            }
+            let message = error?.description ?? ""
+            #expect(message.contains("not JSON"))
+            #expect((message.contains("sorry") || message.contains("c29y")) == isShown, "\(message)")
+        }
+    }
+
     @Test("an apply says whether the object is new")
     func apply() async throws {
         let fixture = ClientFixture(ScriptedTransport(.json(201, .gadget("a")), .json(200, .gadget("a"))))
