@@ -54,22 +54,22 @@ extension KubernetesClusterReconciler {
         return .requeue(after: min(interval, max(renewal.since(clock.timestamp), .seconds(1))))
     }
 
-    /// Deletes the configurations of Machines that are gone for good.
-    func removeLeftConfigs(
-        of cluster: KubernetesCluster, _ spec: ClusterSpec
-    ) async throws(ReconcileError) {
-        guard let config, spec.management != .machines else { return }
+    /// Deletes the configurations of Machines that are gone for good; that this fails stops nothing else.
+    func removeLeftConfigs(of cluster: KubernetesCluster, _ spec: ClusterSpec) async -> ReconcileError? {
+        guard let config, spec.management != .machines else { return nil }
         let names = SecretNames(spec, namespace: cluster.key.namespace)
         let wanted = Set(Topology(spec).nodes.map { names.machineConfig(of: $0.name) })
-        let suffix = "-\(SecretKind.machineConfig.rawValue)"
-        for secret in config.secrets.list(ownedBy: cluster.metadata.uid)
-        where secret.kind == .machineConfig && !wanted.contains(secret.key) {
-            let name = secret.metadata.name
-            guard name.hasSuffix(suffix), !secret.metadata.isBeingDeleted else { continue }
-            let machine = ObjectKey(
-                namespace: secret.key.namespace, name: String(name.dropLast(suffix.count)))
-            guard machines.get(machine) == nil else { continue }
-            try await delete(secret, config, of: cluster.key)
+        let left = config.secrets.list(ownedBy: cluster.metadata.uid).filter { secret in
+            guard !wanted.contains(secret.key), !secret.metadata.isBeingDeleted,
+                let machine = secret.machine
+            else { return false }
+            return machines.get(machine) == nil
+        }
+        do throws(ReconcileError) {
+            for secret in left { try await delete(secret, config, of: cluster.key) }
+            return nil
+        } catch {
+            return error
         }
     }
 
@@ -104,4 +104,11 @@ extension SecretWriter {
 extension ClusterSecret {
     /// What its label says it holds.
     var kind: SecretKind? { metadata.labels[APINames.secretTypeLabel].flatMap(SecretKind.init) }
+
+    /// The Machine whose configuration it holds, if it holds one.
+    fileprivate var machine: ObjectKey? {
+        let suffix = "-\(SecretKind.machineConfig.rawValue)"
+        guard kind == .machineConfig, metadata.name.hasSuffix(suffix) else { return nil }
+        return ObjectKey(namespace: key.namespace, name: String(metadata.name.dropLast(suffix.count)))
+    }
 }

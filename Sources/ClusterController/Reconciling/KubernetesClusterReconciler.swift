@@ -78,7 +78,7 @@ package struct KubernetesClusterReconciler: Reconciler {
         let results = await carryOut(plan, for: cluster)
         if let conflict = results.conflict { throw conflict }
         outcome.take(results, desired, machines.list(ownedBy: cluster.metadata.uid))
-        try await removeLeftConfigs(of: cluster, spec)
+        let leftError = await removeLeftConfigs(of: cluster, spec)
 
         // 4. File generation
         let fileError = await writeManifests(desired, plan, spec, cluster, &outcome)
@@ -88,7 +88,7 @@ package struct KubernetesClusterReconciler: Reconciler {
         // 6. Status update
         let isReported = try await report(StatusReport(cluster, outcome, at: clock.timestamp), outcome)
 
-        if let error = config.error ?? results.error ?? fileError { throw error }
+        if let error = config.error ?? results.error ?? leftError ?? fileError { throw error }
         if isReported { log("Successfully reconciled cluster", results, of: key) }
         if plan.isSettled, !isReported { memory.settle(key, in: before) }
         return nextLook(at: key)

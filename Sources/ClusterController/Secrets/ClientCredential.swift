@@ -46,10 +46,8 @@ enum ClientCredential: String, Sendable, Hashable, CaseIterable {
 
     /// When the one in `secret` is to be renewed: at half of its life; nil if it has to be issued anew at once.
     ///
-    /// - Parameters:
-    ///   - secret: the Secret as it is; nil if there is none.
-    ///   - face: what it should look like, apart from its own certificate.
-    ///   - purpose: what it should be issued for.
+    /// `face` is what the Secret should look like, apart from its own certificate, and `purpose` what that should be
+    /// issued for. Annotations tell it, for the cache does not have the certificate.
     static func renewal(of secret: ClusterSecret?, _ face: SecretFace, purpose: String) -> Timestamp? {
         guard let secret, let digest = secret.metadata.annotations[APINames.configDigestAnnotation],
             secret.metadata.annotations[APINames.issuedForAnnotation] == purpose,
