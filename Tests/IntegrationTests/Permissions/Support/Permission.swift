@@ -30,6 +30,13 @@ struct ShippedRules: Sendable {
             election: try rules("leader-election.yaml"))
     }
 
+    /// The rules for a single namespace, with those that the making of configurations takes.
+    static func readWithConfiguration() throws -> ShippedRules {
+        var shipped = try read(namespaced: true)
+        shipped.work += try rules("namespaced/config-management.yaml")
+        return shipped
+    }
+
     private static func rules(_ file: String) throws -> [JSONValue] {
         let path = "\(Repository.root)/config/rbac/\(file)"
         let documents = try YAML.documents(FileSystem.read(path, limit: 1 << 20))
