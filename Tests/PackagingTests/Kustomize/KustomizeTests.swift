@@ -20,8 +20,8 @@ struct KustomizeTests {
 
     @Test("Each folder lists all of its files", arguments: ["config/crd", "config/rbac", "examples"])
     func complete(_ folder: String) throws {
-        // Roles for metrics with authorization, which is no default.
-        let options: Set = ["metrics-auth.yaml"]
+        // Roles for metrics with authorization and for chosen namespaces with configurations, which are no default.
+        let options: Set = ["metrics-auth.yaml", "layers.yaml"]
         #expect(try resources("\(folder)/Kustomization") == files(folder, but: options))
     }
 
