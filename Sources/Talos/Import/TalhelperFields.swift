@@ -33,6 +33,17 @@ struct TalhelperFields {
         }
     }
 
+    /// The Talos versions, 1.x, since which there is a counterpart for a field; talhelper writes it for older ones too.
+    static let oldestMinor = [
+        "nodeTaints": 6, "ingressFirewall": 6, "extensionServices": 7, "nodeAnnotations": 8, "volumes": 8,
+        "userVolumes": 10,
+    ]
+
+    /// The fields that become documents of their own.
+    static let documentKeys = [
+        "ingressFirewall", "extensionServices", "volumes", "userVolumes", "extraManifests",
+    ]
+
     /// The variable of layers that stands for a field of talhelper's templates.
     static func variable(_ keys: [String]) -> String? {
         switch keys {

@@ -54,7 +54,7 @@ extension TalhelperImport {
         let indices = indices(isControlPlane)
         var common = TalhelperFields(version, isControlPlane)
         var own = Dictionary(uniqueKeysWithValues: indices.map { ($0, common) })
-        for key in TalhelperFields.ordered {
+        for key in TalhelperFields.ordered where isKnown(key, isControlPlane) {
             var values: [JSONValue?] = []
             for index in indices { values.append(try effective(key, index)) }
             guard let first = values.first else { continue }
@@ -82,6 +82,20 @@ extension TalhelperImport {
                 change("\(nodes[index].path.appending(key))", TalhelperFields.reason(key))
             }
         }
+    }
+
+    /// Whether the cluster's version of Talos has a counterpart of the field; if not, its uses are reported.
+    private mutating func isKnown(_ key: String, _ isControlPlane: Bool) -> Bool {
+        guard let oldest = TalhelperFields.oldestMinor[key], version < TalosVersion(minor: oldest) else {
+            return true
+        }
+        let places = indices(isControlPlane).map { nodes[$0] } + [groups[isControlPlane]].compactMap { $0 }
+        for place in places where place.object[key] != nil {
+            lose(
+                "\(place.path.appending(key))",
+                "Talos has it from \(TalosVersion(minor: oldest)) on, and this is \(version)")
+        }
+        return false
     }
 
     private mutating func addLayer(
@@ -240,18 +254,34 @@ extension TalhelperImport {
         return ImportedText.escaped(text)
     }
 
+    /// Whether all configurations have one document, so that Talos takes operations for them.
+    private var hasOneDocument: Bool {
+        guard version < TalosVersion(minor: 12) else { return false }
+        let places = nodes + Array(groups.values)
+        let hasFields = places.contains { place in
+            TalhelperFields.documentKeys.contains { key in
+                place.object[key] != nil
+                    && TalhelperFields.oldestMinor[key].map { version >= TalosVersion(minor: $0) } ?? true
+            }
+        }
+        let texts =
+            (places + [configuration]).flatMap { $0.object["patches"]?.array ?? [] }.compactMap(\.string)
+            + files.values.map(\.text)
+        return !hasFields && !texts.contains { $0.hasPrefix("kind:") || $0.contains("\nkind:") }
+    }
+
     private mutating func addOperations(
         _ operations: [JSONValue], _ text: String, named name: String, at place: String, isSecret: Bool,
         to scope: ClusterDraft.Scope
     ) {
-        guard let patch = OperationsAsPatch.patch(of: operations) else {
-            change(
-                place,
-                "its operations stay as they are, which Talos takes for configurations of one document only")
+        if hasOneDocument {
             return draft.add(ImportedText.escaped(text), named: name, isSecret: isSecret, to: scope)
         }
         let needsDeletion = text.contains("remove") && version < TalosVersion(minor: 8)
-        if needsDeletion {
+        guard !needsDeletion, let patch = OperationsAsPatch.patch(of: operations) else {
+            change(
+                place,
+                "its operations stay as they are, which Talos takes for configurations of one document only")
             return draft.add(ImportedText.escaped(text), named: name, isSecret: isSecret, to: scope)
         }
         change(place, "its operations became a strategic merge patch, which appends to lists")

@@ -209,7 +209,7 @@ struct TalhelperImportTests {
                     - {op: remove, path: /machine/nodeLabels/a.b~1c}
                     - {op: add, path: /machine/certSANs/-, value: x}
                   - '[{"op": "test", "path": "/a", "value": 1}]'
-                """))
+                """, talos: "v1.12.1"))
         let patches = result.cluster["spec"]?["patches"]
         #expect(
             try documents(patches, 0)
@@ -224,6 +224,31 @@ struct TalhelperImportTests {
         #expect(patches?.array?[1]["inline"]?.string?.hasPrefix("[{") == true)
         #expect(result.notes.map(\.kind) == [.changed, .changed])
         #expect(result.notes.map(\.path) == ["patches[0]", "patches[1]"])
+    }
+
+    @Test("operations stay what they are where all configurations have one document")
+    func keptOperations() throws {
+        let patch = "patches:\n  - '[{\"op\": \"remove\", \"path\": \"/machine/nodeLabels\"}]'"
+        let kept = try imported(cluster(patch))
+        #expect(kept.cluster["spec"]?["patches"]?.array?[0]["inline"]?.string?.hasPrefix("[{") == true)
+        #expect(kept.notes.isEmpty, "\(kept.notes)")
+        let firewall = ", ingressFirewall: {defaultAction: accept}"
+        let changed = try imported(cluster(patch, nodes: firewall))
+        #expect(changed.notes.map(\.kind) == [.changed])
+    }
+
+    @Test("fields that the version of Talos does not have are reported, and left out")
+    func tooNew() throws {
+        let result = try imported(
+            cluster(
+                "worker: {ingressFirewall: {defaultAction: block}}", talos: "v1.5.5",
+                nodes: ", nodeTaints: {a: b}"))
+        #expect(
+            result.notes.map(\.description) == [
+                "lost: talconfig.yaml: nodes[0].nodeTaints: Talos has it from v1.6 on, and this is v1.5",
+                "lost: talconfig.yaml: worker.ingressFirewall: Talos has it from v1.6 on, and this is v1.5",
+            ])
+        #expect(workers(result) == nil)
     }
 
     @Test("a schematic of all nodes is the cluster's, others make images")
