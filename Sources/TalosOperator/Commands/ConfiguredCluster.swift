@@ -53,17 +53,12 @@ struct ConfiguredCluster {
 
     /// Renders all machines.
     init(
-        _ cluster: Rendering.Cluster, _ secrets: ClusterSecrets, layers: [LayerObject], namespace: String
+        _ cluster: Rendering.Cluster, _ secrets: ClusterSecrets, layers: LayerCatalog
     ) throws(CommandFailure) {
         self.cluster = cluster
         self.secrets = secrets
         do throws(ConfigProblems) {
-            // Whoever names an object in a file means it, whatever its labels; in the operator's own namespace they
-            // tell what concerns all clusters.
-            let catalog = LayerCatalog(
-                objects: layers.map { $0.key.namespace == namespace ? $0 : $0.labelled },
-                operatorNamespace: namespace)
-            let layers = try catalog.resolve(cluster.spec, for: cluster.cluster.metadata)
+            let layers = try layers.resolve(cluster.spec, for: cluster.cluster.metadata)
             let renderer = try MachineConfigRenderer(
                 spec: cluster.spec, secrets: secrets.bundle, layers: layers)
             machines = try Self.machines(of: renderer, cluster.spec)
@@ -144,11 +139,48 @@ struct ConfiguredCluster {
     }
 }
 
+extension LayerCatalog {
+    /// The layers of files: what clusters name, and what concerns all of them.
+    ///
+    /// Whoever names an object in a file means it, whatever its labels. Those with the label of layers concern all
+    /// clusters if they lie in the operator's namespace, or in none while no cluster names them.
+    init(_ rendering: Rendering, operatorNamespace: String) {
+        let named = Set(rendering.clusters.flatMap(\.spec.namedLayers))
+        let objects = rendering.layerObjects.map { object in
+            if object.key.namespace == operatorNamespace { return object }
+            let isForAll =
+                object.key.namespace.isEmpty && object.labels[APINames.layerLabel] != nil
+                && !named.contains(object.key.name)
+            return isForAll ? object.moved(to: operatorNamespace) : object.labelled
+        }
+        self.init(objects: objects, operatorNamespace: operatorNamespace)
+    }
+}
+
+extension ClusterSpec {
+    /// The names of the ConfigMaps and Secrets that the specification refers to.
+    fileprivate var namedLayers: [String] {
+        let lists =
+            [patches, controlPlane.patches] + workers.map(\.patches) + machinePatches.values.map { $0 }
+        return lists.joined().compactMap { source in
+            switch source.content {
+            case .inline: nil
+            case .configMap(let name, _), .secret(let name, _): name
+            }
+        }
+    }
+}
+
 extension LayerObject {
     /// The object with the label that marks layers.
     fileprivate var labelled: LayerObject {
         LayerObject(
             kind: kind, key: key, labels: labels.merging([APINames.layerLabel: ""]) { own, _ in own },
             files: files)
+    }
+
+    fileprivate func moved(to namespace: String) -> LayerObject {
+        LayerObject(
+            kind: kind, key: ObjectKey(namespace: namespace, name: key.name), labels: labels, files: files)
     }
 }

@@ -188,7 +188,8 @@ extension ImportCommand {
         if bundle == nil { secrets = try await ClusterSecrets.generated(version, path: nil) }
         do throws(CommandFailure) {
             _ = try ConfiguredCluster(
-                cluster, secrets, layers: rendering.layerObjects, namespace: RenderOptions().layerNamespace)
+                cluster, secrets,
+                layers: LayerCatalog(rendering, operatorNamespace: RenderOptions().layerNamespace))
             return []
         } catch {
             return error.lines

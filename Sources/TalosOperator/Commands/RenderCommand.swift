@@ -54,14 +54,14 @@ struct RenderCommand {
         if options.secrets != nil, wanted.count > 1 {
             output.printError("warning: \(wanted.count) clusters get the same secrets\n")
         }
+        let layers = LayerCatalog(rendering, operatorNamespace: options.layerNamespace)
         var clusters: [ConfiguredCluster] = []
         var problems: [String] = []
         for cluster in wanted {
             do throws(CommandFailure) {
                 let secrets = try await secrets(of: cluster)
                 clusters.append(
-                    try ConfiguredCluster(
-                        cluster, secrets, layers: rendering.layerObjects, namespace: options.layerNamespace))
+                    try ConfiguredCluster(cluster, secrets, layers: layers))
             } catch {
                 problems += error.lines
             }

@@ -39,7 +39,7 @@ struct ValidateCommand {
                 major: cluster.spec.talosVersion.major, minor: cluster.spec.talosVersion.minor)
             let configured = try ConfiguredCluster(
                 cluster, try await ClusterSecrets.generated(version, path: nil),
-                layers: rendering.layerObjects, namespace: RenderOptions().layerNamespace)
+                layers: LayerCatalog(rendering, operatorNamespace: RenderOptions().layerNamespace))
             for machine in configured.machines {
                 try report(
                     ConfigValidation(

@@ -116,6 +116,30 @@ struct ConfigCommandTests {
         #expect(!bench.errors.contains("canary-4711"))
     }
 
+    @Test("ConfigMaps with the label of layers concern the clusters that their labels fit")
+    func operatorWide() async throws {
+        let maps = [("prod", ""), ("test", ""), ("prod", "talos-operator-system"), ("prod", "other")]
+        let layers = maps.enumerated().map { index, map in
+            """
+            ---
+            apiVersion: v1
+            kind: ConfigMap
+            metadata:
+              name: wide-\(index)
+              \(map.1.isEmpty ? "" : "namespace: \(map.1)")
+              labels: {cluster.vitistack.io/layer: "", cluster.vitistack.io/environment: \(map.0)}
+            data: {a: "machine: {env: {FROM_\(index): yes}}"}
+
+            """
+        }
+        let labels = "{name: app, labels: {cluster.vitistack.io/environment: prod}}"
+        let file = try bench.file("app.yaml", cluster(metadata: labels) + layers.joined())
+        #expect(try await bench.run("render", "-f", file, "--explain", "machine.env") == 0, "\(bench.errors)")
+        for (index, isThere) in [true, false, true, false].enumerated() {
+            #expect(bench.printed.contains("FROM_\(index)") == isThere, "\(bench.printed)")
+        }
+    }
+
     @Test("one machine's configuration is printed if that is asked for")
     func printing() async throws {
         let file = try bench.file("app.yaml", cluster())
