@@ -5,12 +5,15 @@ import StructuredData
 struct GoTemplateEvaluation {
     /// More than any machine configuration; a `range` over a `range` could write without end.
     private static let longest = 4 << 20
+    /// More than any patch needs; loops within loops need not write to go on for ever.
+    private static let mostSteps = 100_000
 
     /// The values that `$` stands for.
     private let root: JSONValue
     private let functions: GoTemplateFunctions
     private var variables: [(name: String, value: JSONValue)] = []
     private var output = ""
+    private var steps = 0
 
     /// The text of a template whose dot is `root`.
     static func text(
@@ -28,6 +31,7 @@ struct GoTemplateEvaluation {
 
     private mutating func write(_ nodes: [GoTemplate.Node], dot: JSONValue) throws(GoTemplate.Problem) {
         for node in nodes {
+            try step()
             switch node {
             case .text(let text): output += text
             case .action(let pipeline, let line):
@@ -60,6 +64,13 @@ struct GoTemplateEvaluation {
         }
     }
 
+    private mutating func step() throws(GoTemplate.Problem) {
+        steps += 1
+        guard steps <= Self.mostSteps else {
+            throw GoTemplate.Problem(line: 1, reason: "it takes more than \(Self.mostSteps) steps")
+        }
+    }
+
     private mutating func writeRange(
         _ pipeline: GoTemplate.Pipeline, _ body: [GoTemplate.Node], _ otherwise: [GoTemplate.Node],
         _ dot: JSONValue, _ line: Int
@@ -75,6 +86,7 @@ struct GoTemplateEvaluation {
         }
         if elements.isEmpty { return try write(otherwise, dot: dot) }
         for (key, element) in elements {
+            try step()
             try scoped { evaluation throws(GoTemplate.Problem) in
                 switch pipeline.variables.count {
                 case 0: break
@@ -152,6 +164,10 @@ extension GoTemplateEvaluation {
         guard let result = functions.call(name, arguments) else {
             throw GoTemplate.Problem(line: line, reason: "the function \(name) is not carried over")
         }
+        // What doubles a text again and again would fill the memory.
+        guard Self.size(of: result) <= Self.longest else {
+            throw GoTemplate.Problem(line: line, reason: "\(name) makes more than \(Self.longest) bytes")
+        }
         return result
     }
 
@@ -174,6 +190,15 @@ extension GoTemplateEvaluation {
         case .function: return try value(of: [operand], dot, line, piped: nil)
         case .pipeline(let pipeline, let keys):
             return try Self.member(keys, of: try value(of: pipeline, dot, line), line)
+        }
+    }
+
+    private static func size(of value: JSONValue) -> Int {
+        switch value {
+        case .string(let text): text.utf8.count
+        case .array(let elements): elements.reduce(8) { $0 &+ size(of: $1) }
+        case .object(let object): object.members.reduce(8) { $0 &+ $1.key.utf8.count &+ size(of: $1.value) }
+        default: 8
         }
     }
 

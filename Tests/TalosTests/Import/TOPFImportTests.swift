@@ -156,6 +156,16 @@ struct TOPFImportTests {
             ("a: {{ .Data.region\n", "line 1: an action is not closed"),
             ("{{ template \"x\" }}\n", "line 1: template is not carried over"),
             ("{{ end }}\n", "line 1: end without a beginning"),
+            (
+                "{{ range until 1000 }}{{ range until 1000 }}{{ end }}{{ end }}",
+                "line 1: it takes more than 100000 steps"
+            ),
+            (
+                "{{ $x := \"0123456789\" }}{{ range until 100 }}{{ $x = print $x $x }}{{ end }}",
+                "line 1: print makes more than 4194304 bytes"
+            ),
+            (String(repeating: "{{ if true }}", count: 60), "line 1: nests too deep"),
+            ("{{ " + String(repeating: "(", count: 60) + " }}", "line 1: nests too deep"),
         ])
     func lostTemplates(template: String, reason: String) throws {
         let cluster = try imported(["worker/t.yaml.tpl": template])
