@@ -45,9 +45,9 @@ struct GoTemplate {
         nodes = try parser.parse()
     }
 
-    /// The template as a text with variables of layers, if it is made of nothing but text and fields that
-    /// `variable` knows; otherwise nil.
-    func asVariables(_ variable: ([String]) -> String?) -> String? {
+    /// The template as a text of a layer, if it is made of nothing but text and fields for which `replacement` has a
+    /// variable or a value; otherwise nil.
+    func asLayer(_ replacement: ([String]) -> String?) -> String? {
         var result = ""
         for (index, node) in nodes.enumerated() {
             switch node {
@@ -56,11 +56,11 @@ struct GoTemplate {
                 result += ImportedText.escaped(text, before: isFollowed ? "$" : nil)
             case .action(let pipeline, _):
                 guard pipeline.variables.isEmpty, let first = pipeline.commands.first, first.count == 1,
-                    case .field(let keys)? = first.first, let name = variable(keys)
+                    case .field(let keys)? = first.first, let text = replacement(keys)
                 else { return nil }
                 switch pipeline.commands.count {
-                case 1: result += "${\(name)}"
-                case 2 where Self.isQuoting(pipeline.commands[1]): result += "\"${\(name)}\""
+                case 1: result += text
+                case 2 where Self.isQuoting(pipeline.commands[1]): result += "\"\(text)\""
                 default: return nil
                 }
             default: return nil

@@ -227,10 +227,21 @@ extension TOPFImport {
         } catch {
             return draft.note(ImportNote(.lost, file: file.path, line: error.line, reason: error.reason))
         }
-        if let text = template.asVariables(variable), Self.isReadable(text) {
+        if let text = template.asLayer(replacement), Self.isReadable(text) {
+            noteVersions(in: file)
             return try add(text, of: file, to: scope)
         }
         try addEvaluated(file, to: scope)
+    }
+
+    private mutating func noteVersions(in file: SourceFile) {
+        for (field, key) in [(".KubernetesVersion", "kubernetesVersion"), (".TalosVersion", "talosVersion")]
+        where file.text.contains(field) && !hasVariable(key) {
+            draft.note(
+                ImportNote(
+                    .changed, file: file.path,
+                    reason: "\(field) is written out, since ${\(key)} begins with a v here"))
+        }
     }
 
     /// Whether the text is still YAML with variables in it: in `{a: ${b}}` it is not.
@@ -287,21 +298,26 @@ extension TOPFImport {
 }
 
 extension TOPFImport {
-    /// The variable of layers that stands for a field of TOPF's templates.
-    private func variable(_ keys: [String]) -> String? {
+    /// What stands for a field of TOPF's templates: a variable of layers, or a version that differs from ours by its `v`.
+    private func replacement(_ keys: [String]) -> String? {
         switch (keys.first, keys.dropFirst().first, keys.count) {
-        case ("ClusterName", _, 1): "cluster.name"
-        case ("ClusterEndpoint", _, 1): "cluster.endpoint"
-        case ("KubernetesVersion", _, 1) where hasVariable("kubernetesVersion"): "kubernetesVersion"
-        case ("TalosVersion", _, 1) where hasVariable("talosVersion"): "talosVersion"
-        case ("SchematicID", _, 1) where configuration.object["schematicId"] != nil: "schematicID"
-        case ("Data", _, 2...): "data." + keys.dropFirst().joined(separator: ".")
-        case ("Node", "Host", 2): "data.node.host"
-        case ("Node", "IP", 2): "data.node.ip"
-        case ("Node", "Role", 2): "data.node.role"
-        case ("Node", "Data", 3...): "data.node.data." + keys.dropFirst(2).joined(separator: ".")
+        case ("ClusterName", _, 1): "${cluster.name}"
+        case ("ClusterEndpoint", _, 1): "${cluster.endpoint}"
+        case ("KubernetesVersion", _, 1): version("kubernetesVersion")
+        case ("TalosVersion", _, 1): version("talosVersion")
+        case ("SchematicID", _, 1) where configuration.object["schematicId"] != nil: "${schematicID}"
+        case ("Data", _, 2...): "${data.\(keys.dropFirst().joined(separator: "."))}"
+        case ("Node", "Host", 2): "${data.node.host}"
+        case ("Node", "IP", 2): "${data.node.ip}"
+        case ("Node", "Role", 2): "${data.node.role}"
+        case ("Node", "Data", 3...): "${data.node.data.\(keys.dropFirst(2).joined(separator: "."))}"
         default: nil
         }
+    }
+
+    private func version(_ key: String) -> String? {
+        if hasVariable(key) { return "${\(key)}" }
+        return configuration.object[key]?.string.map { ImportedText.escaped($0) }
     }
 
     /// Whether the variable says the same as TOPF's field, where a version may lack its `v`.

@@ -47,9 +47,9 @@ struct TalhelperFields {
     /// The variable of layers that stands for a field of talhelper's templates.
     static func variable(_ keys: [String]) -> String? {
         switch keys {
-        case ["MachineConfig", "MachineNetwork", "NetworkHostname"]: "data.node.hostname"
-        case ["ClusterConfig", "ClusterName"]: "cluster.name"
-        case ["MachineConfig", "MachineType"]: "machine.role"
+        case ["MachineConfig", "MachineNetwork", "NetworkHostname"]: "${data.node.hostname}"
+        case ["ClusterConfig", "ClusterName"]: "${cluster.name}"
+        case ["MachineConfig", "MachineType"]: "${machine.role}"
         default: nil
         }
     }

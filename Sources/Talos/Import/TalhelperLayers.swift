@@ -242,7 +242,7 @@ extension TalhelperImport {
     private mutating func translated(_ text: String, at place: String) -> String {
         guard text.contains("{{") else { return ImportedText.escaped(text) }
         do throws(GoTemplate.Problem) {
-            if let translated = try GoTemplate(text).asVariables(TalhelperFields.variable) {
+            if let translated = try GoTemplate(text).asLayer(TalhelperFields.variable) {
                 return translated
             }
         } catch {

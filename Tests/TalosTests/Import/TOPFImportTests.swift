@@ -115,7 +115,7 @@ struct TOPFImportTests {
     @Test(
         "other templates are evaluated; where all nodes agree, the layer stays where it was",
         arguments: [
-            ("a: {{ .KubernetesVersion }}\n", "a: 1.34.1\n"),
+            ("a: {{ .KubernetesVersion }} {{ .ClusterName }}\n", "a: 1.34.1 ${cluster.name}\n"),
             ("a: {{ .Data.region | upper | quote }}\n", "a: \"EU-NORTH\"\n"),
             ("{{ if eq .Data.region \"eu-north\" -}}\na: 1\n{{- else }}\na: 2\n{{- end }}\n", "a: 1\n"),
             ("a:\n{{- range .Data.ntp }}\n- {{ . }}\n{{- end }}\n", "a:\n- a.example\n- b.example\n"),
