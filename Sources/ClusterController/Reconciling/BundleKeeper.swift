@@ -33,11 +33,13 @@ struct BundleKeeper: Sendable {
         if let opened = try await open() { return try await accept(opened, &cluster) }
         try refuseIfLost(cluster, owned)
         // A cache may be behind; what the server says about the cluster's past counts.
+        let current: KubernetesCluster
         do throws(ReconcileError) {
-            try await reconciler.confirm(cluster)
+            current = try await reconciler.confirm(cluster)
         } catch {
             throw .conflict(error)
         }
+        try refuseIfLost(current, owned)
         switch config.generator.take(for: cluster.key, spec.talosContract) {
         case .pending: return nil
         case .failed(let error): throw .keys(error)

@@ -45,7 +45,10 @@ extension KubernetesClusterReconciler {
     /// A cache may be behind: while a cluster moves from one shard to another, or when the server has lost its youngest
     /// history and shows the Machines' before the clusters'. A new cluster needs no such look: no finalizer can be added
     /// to any other version than the one that is known.
-    func confirm(_ known: KubernetesCluster) async throws(ReconcileError) {
+    ///
+    /// - Returns: The cluster as the server has it now.
+    @discardableResult
+    func confirm(_ known: KubernetesCluster) async throws(ReconcileError) -> KubernetesCluster {
         let current: KubernetesCluster
         do throws(APIError) {
             current = try await client.get(KubernetesCluster.self, known.key)
@@ -57,6 +60,7 @@ extension KubernetesClusterReconciler {
         guard now.uid == was.uid, now.generation == was.generation, !now.isBeingDeleted else {
             throw .conflict("Cluster \(known.key) has changed")
         }
+        return current
     }
 
     /// Does what the plan says, and remembers, counts and returns what became of it.

@@ -245,6 +245,21 @@ struct ReconcileConfigurationTests {
         #expect(bench.machineNames == names)
     }
 
+    @Test("What the server knows of a cluster's past counts, however old the cache is")
+    func lostUnseen() async throws {
+        let bench = try bench()
+        await bench.reconcile()
+        await bench.generator.workOff()
+        bench.api.patch(
+            ReconcilerBench.path,
+            ["metadata": ["annotations": ["cluster.vitistack.io/secrets-identity": "earlier"]]])
+        #expect(await bench.reconcile() != nil)
+        #expect(bench.api.object(Self.bundle) == nil)
+        try bench.refresh()
+        #expect(await bench.reconcile()?.errorType == "ValidationError")
+        #expect(bench.status().conditions[.configGenerated]?.reason == "SecretsLost")
+    }
+
     @Test("Other authorities in the bundle's place are refused until the cluster's annotation goes")
     func replaced() async throws {
         let bench = try bench()
