@@ -8,6 +8,7 @@ import StructuredData
 /// - Objects and maps are merged key by key. An object of keys and certificates alone is replaced.
 /// - A list is appended to what is there, replaces it, or merges its elements by key, as the type table says.
 /// - What Talos passes on as it is merges key by key too, and both sides must be of the same kind.
+/// - A URL is merged part by part: a new one without a path, a query or a fragment leaves those that are there.
 /// - `null` is the same as leaving the key out.
 struct StrategicMerge {
     /// Why values do not go together, and where.
@@ -82,10 +83,19 @@ struct StrategicMerge {
     private mutating func merge(
         _ right: ConfigNode, into left: inout ConfigNode, _ field: FieldDefinition
     ) throws(Mismatch) {
+        if field.isURL { return merge(url: right, into: &left) }
         guard field.replacesWhole else {
             return try merge(right, into: &left, field.type, isPointer: field.isPointer)
         }
         if !right.isNothing, !isZero(right, field.type) { left = right.laid(over: left) }
+    }
+
+    /// Takes the parts of a URL that the new one has, and leaves those that it has not.
+    private func merge(url right: ConfigNode, into left: inout ConfigNode) {
+        guard let new = right.string, !new.isEmpty else { return }
+        let text = left.string.map { URLParts(new).laid(over: URLParts($0)) } ?? new
+        left = right.laid(over: left)
+        left.value = .string(text)
     }
 
     private mutating func merge(
@@ -152,7 +162,7 @@ extension StrategicMerge {
     private mutating func merge(
         element right: ConfigNode, into elements: inout [ConfigNode], _ type: FieldType, _ keys: [String]
     ) throws(Mismatch) {
-        guard let (place, key) = Self.place(of: right, in: elements, keys) else {
+        guard let (place, key) = Self.place(of: right, in: elements, type, keys) else {
             elements.append(right)
             return
         }
@@ -167,7 +177,7 @@ extension StrategicMerge {
 
     /// Which element has the same value of the first key that the new one sets.
     private static func place(
-        of new: ConfigNode, in elements: [ConfigNode], _ keys: [String]
+        of new: ConfigNode, in elements: [ConfigNode], _ type: FieldType, _ keys: [String]
     ) -> (place: Int, key: String)? {
         // With one key alone, elements without it are the same one too.
         guard let key = keys.first(where: { !isUnset(new[$0]) }) ?? (keys.count == 1 ? keys.first : nil)
@@ -175,10 +185,20 @@ extension StrategicMerge {
             return nil
         }
         let wanted = new[key]
+        if let wanted, case .object(let object) = type, let field = object[key], isUnique(wanted, field.type)
+        {
+            return nil
+        }
         let place =
             isUnset(wanted)
             ? elements.firstIndex { isUnset($0[key]) } : elements.firstIndex { $0[key]?.json == wanted?.json }
         return place.map { ($0, key) }
+    }
+
+    /// Whether a merge key is like no other, since Talos compares the pointers in it and not what they point at.
+    private static func isUnique(_ key: ConfigNode, _ type: FieldType) -> Bool {
+        guard case .object(let object) = type, let members = key.members else { return false }
+        return members.contains { object[$0.key]?.isPointer == true }
     }
 
     /// Whether a merge key says nothing.

@@ -33,7 +33,7 @@ package enum Schema {
 /// `arguments`, `any`, or a type of the tables; `[T]` is a list, `{T}` a map; `*` after a scalar is a pointer
 /// to it, after a list says that an empty one is told from none. Objects are pointers to structs unless their field has the property `value`.
 ///
-/// Properties: `always` is written if empty, `secret`, `trimmed`, `replace`, `by` keys to merge elements by,
+/// Properties: `always` is written if empty, `secret`, `trimmed`, `url`, `replace`, `by` keys to merge elements by,
 /// `1.7+` the version it came with. `+ T` takes in all fields of another type.
 enum SchemaText {}
 
@@ -112,7 +112,8 @@ struct SchemaTable: Sendable {
             name: String(line.first ?? ""), type: fieldType, isAlwaysPrinted: words.contains("always"),
             isPointer: type.last == "*" || (isObject && !words.contains("value")),
             isSecret: words.contains("secret"), replacesWhole: words.contains("replace"),
-            isTrimmed: words.contains("trimmed"), since: Self.version(in: words) ?? Self.oldest)
+            isURL: words.contains("url"), isTrimmed: words.contains("trimmed"),
+            since: Self.version(in: words) ?? Self.oldest)
     }
 
     private mutating func fieldType(
@@ -139,7 +140,7 @@ struct SchemaTable: Sendable {
     private static func header(_ name: String) -> FieldDefinition {
         FieldDefinition(
             name: name, type: .string, isAlwaysPrinted: true, isPointer: false, isSecret: false,
-            replacesWhole: false, isTrimmed: false, since: oldest)
+            replacesWhole: false, isURL: false, isTrimmed: false, since: oldest)
     }
 
     private static func version(in words: ArraySlice<Substring>) -> TalosVersion? {

@@ -31,7 +31,7 @@ extension SchemaText {
           allowSchedulingOnMasters        bool*
           allowSchedulingOnControlPlanes  bool*
         controlPlane
-          endpoint            string*  always
+          endpoint            string*  always url
           localAPIServerPort  int
         clusterNetwork
           cni             cni

@@ -6,12 +6,12 @@ extension SchemaText {
     /// `kind` and `apiVersion` stand first in each, then `name` in those that are `named`.
     static let documents = """
         SideroLinkConfig 1.5+
-          apiUrl       string  always secret
+          apiUrl       string  always secret url
           uniqueToken  string  secret 1.10+
         EventSinkConfig 1.5+
           endpoint  string  always
         KmsgLogConfig 1.5+ named
-          url  string  always
+          url  string  always url
         NetworkDefaultActionConfig 1.6+
           ingress  string  always
         NetworkRuleConfig 1.6+ named

@@ -77,6 +77,40 @@ struct StrategicMergeTests {
     }
 
     @Test(
+        "URLs are merged part by part",
+        arguments: [
+            ("https://a:6443/", "https://b", "https://b/"),
+            ("https://a:6443/path", "https://b:443", "https://b:443/path"),
+            ("https://a/path", "https://b/", "https://b/"), ("https://a", "https://b/path", "https://b/path"),
+            ("https://a", "HTTPS://b:1", "HTTPS://b:1"), ("https://a:6443", "/path", "https://a:6443/path"),
+            ("https://a:6443", "path", "https://a:6443/path"),
+            ("https://a/?x=y#z", "https://b", "https://b/?x=y#z"),
+            ("https://a?x=y", "https://b?z", "https://b?z"), ("https://a?x=y", "https://b?", "https://b?x=y"),
+            ("https://u:p@a", "https://b", "https://u:p@b"), ("https://a", "https://u@b", "https://u@b"),
+            ("https://[::1]:6443/", "https://[fd00::1]", "https://[fd00::1]/"),
+            ("https://a/", "''", "https://a/"),
+            ("https://a/", "//b:1", "https://b:1/"), ("https://a", "x:1", "x:1"),
+            ("''", "https://b", "https://b"),
+        ])
+    func urls(left: String, right: String, result: String) throws {
+        let configuration = try Patching.patched(
+            "cluster:\n  controlPlane:\n    endpoint: \(left)\n",
+            "cluster:\n  controlPlane:\n    endpoint: \(right)\n")
+        #expect(configuration["cluster", "controlPlane", "endpoint"]?.string == result)
+    }
+
+    @Test("the URLs of documents are merged part by part too")
+    func documentURLs() throws {
+        let link = "apiVersion: v1alpha1\nkind: SideroLinkConfig\napiUrl: "
+        let log = "---\napiVersion: v1alpha1\nkind: KmsgLogConfig\nname: a\nurl: "
+        let configuration = try Patching.patched(
+            link + "grpc://a:1?jointoken=b\n" + log + "tcp://a:1/\n",
+            link + "grpc://c:2\n" + log + "udp://d:3\n")
+        #expect(configuration.documents.map { $0.root["apiUrl"]?.string } == ["grpc://c:2?jointoken=b", nil])
+        #expect(configuration.documents.map { $0.root["url"]?.string } == [nil, "udp://d:3/"])
+    }
+
+    @Test(
         "maps and what Talos passes on",
         arguments: [
             Case(
@@ -198,6 +232,19 @@ struct StrategicMergeTests {
                           - {deviceSelector: {busPath: "1*"}, mtu: 9000}
                           - {dhcp: true}
                           - {dhcp: true}
+                    """),
+            Case(
+                name: "a selector that says whether a device is physical equals no other",
+                left:
+                    "machine: {network: {interfaces: [{deviceSelector: {driver: a, physical: true}, mtu: 1}]}}",
+                right:
+                    "machine: {network: {interfaces: [{deviceSelector: {driver: a, physical: true}, mtu: 2}]}}",
+                result: """
+                    machine:
+                      network:
+                        interfaces:
+                          - {deviceSelector: {driver: a, physical: true}, mtu: 1}
+                          - {deviceSelector: {driver: a, physical: true}, mtu: 2}
                     """),
             Case(
                 name: "elements of a new list merge with each other",
