@@ -122,9 +122,12 @@ extension SchemaText {
           auth           string  secret
           identityToken  string  secret
         RegistryTLSConfig 1.12+ named
-          clientIdentity      keyAndCertificate
+          clientIdentity      clientIdentity
           ca                  string
           insecureSkipVerify  bool*
+        clientIdentity
+          cert  string
+          key   string  secret
         HostnameConfig 1.12+
           auto      string*
           hostname  string

@@ -95,6 +95,17 @@ struct LayoutTests {
             protocol: tcp
         ingress:
             - subnet: 10.0.0.0/8
+        ---
+        apiVersion: v1alpha1
+        kind: RegistryTLSConfig
+        name: registry.internal:5000
+        clientIdentity:
+            cert: |-
+                -----BEGIN CERTIFICATE-----
+                AAAA
+                -----END CERTIFICATE-----
+            key: BBBB
+        ca: CCCC
 
         """
 
