@@ -6,7 +6,7 @@ extension MachineConfiguration {
     /// Fields stand in the order that Talos has them in, keys of maps are sorted. What is empty is left out
     /// but for the fields that Talos always writes.
     package func yaml() -> String {
-        var encoder = ConfigEncoder()
+        var encoder = ConfigEncoder(version: version)
         for (index, document) in documents.enumerated() {
             if index > 0 { encoder.writer.separate() }
             encoder.document(document)
@@ -20,6 +20,10 @@ struct ConfigEncoder {
     fileprivate typealias Place = GoYAMLWriter.Place
 
     var writer = GoYAMLWriter()
+    var version = TalosVersion.supported.upperBound
+
+    /// The version from which on an argument that is an empty text is written as none.
+    private static let argumentLists = TalosVersion(minor: 13)
 
     mutating func document(_ document: ConfigDocument) {
         let fields = printed(document.root.members ?? [], of: document.kind.type)
@@ -63,6 +67,8 @@ struct ConfigEncoder {
             write(value, as: field.definition.type, at: place)
         } else if field.definition.isPointer {
             writer.plain("null")
+        } else if let zero = field.definition.zero {
+            writer.string(zero, at: place)
         } else {
             write(ConfigNode(field.definition.type.empty), as: field.definition.type, at: place)
         }
@@ -84,6 +90,7 @@ struct ConfigEncoder {
         case (.integer(let number), .fileMode): writer.plain("0o" + String(number, radix: 8))
         case (.integer(let number), _): writer.plain(String(number))
         case (.double(let number), _): writer.plain(GoYAMLScalar.number(number))
+        case (.string(""), .arguments) where version >= Self.argumentLists: writer.plain("null")
         case (.string(let text), _): writer.string(text, at: place)
         }
     }

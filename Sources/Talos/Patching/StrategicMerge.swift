@@ -4,7 +4,7 @@ import StructuredData
 /// Merges values of a layer into a configuration as Talos does it, by the types of their fields.
 ///
 /// - A scalar replaces what is there, but not an empty text or a zero, unless the field is a pointer and the version
-///   1.12 or later. `false` always replaces, as do keys and certificates.
+///   1.12 or later. `false` always replaces, as do keys and certificates. A few texts are zeros: `ingress: accept`.
 /// - Objects and maps are merged key by key. An object of keys and certificates alone is replaced.
 /// - A list is appended to what is there, replaces it, or merges its elements by key, as the type table says.
 /// - What Talos passes on as it is merges key by key too, and both sides must be of the same kind.
@@ -83,6 +83,7 @@ struct StrategicMerge {
     private mutating func merge(
         _ right: ConfigNode, into left: inout ConfigNode, _ field: FieldDefinition
     ) throws(Mismatch) {
+        if let zero = field.zero, right.string == zero, !left.isNothing { return }
         if field.isURL { return merge(url: right, into: &left) }
         guard field.replacesWhole else {
             return try merge(right, into: &left, field.type, isPointer: field.isPointer)

@@ -34,6 +34,8 @@ package struct FieldDefinition: Sendable {
     package let isSecret: Bool
     /// Whether a patch replaces it whole where others would be merged into.
     package let replacesWhole: Bool
+    /// What a text says that is the value where none is given; a patch that says it changes nothing.
+    package let zero: String?
     /// Whether it is a URL, which a patch changes part by part.
     package let isURL: Bool
     /// Whether Talos 1.6 and later cut white space at its beginning off.

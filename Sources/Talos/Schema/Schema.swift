@@ -33,7 +33,7 @@ package enum Schema {
 /// `arguments`, `any`, or a type of the tables; `[T]` is a list, `{T}` a map; `*` after a scalar is a pointer
 /// to it, after a list says that an empty one is told from none. Objects are pointers to structs unless their field has the property `value`.
 ///
-/// Properties: `always` is written if empty, `secret`, `trimmed`, `url`, `replace`, `by` keys to merge elements by,
+/// Properties: `always` is written if empty, `secret`, `trimmed`, `url`, `replace`, `zero=` a text, `by` keys to merge elements by,
 /// `1.7+` the version it came with. `+ T` takes in all fields of another type.
 enum SchemaText {}
 
@@ -112,6 +112,7 @@ struct SchemaTable: Sendable {
             name: String(line.first ?? ""), type: fieldType, isAlwaysPrinted: words.contains("always"),
             isPointer: type.last == "*" || (isObject && !words.contains("value")),
             isSecret: words.contains("secret"), replacesWhole: words.contains("replace"),
+            zero: words.first { $0.hasPrefix("zero=") }.map { String($0.dropFirst(5)) },
             isURL: words.contains("url"), isTrimmed: words.contains("trimmed"),
             since: Self.version(in: words) ?? Self.oldest)
     }
@@ -140,7 +141,7 @@ struct SchemaTable: Sendable {
     private static func header(_ name: String) -> FieldDefinition {
         FieldDefinition(
             name: name, type: .string, isAlwaysPrinted: true, isPointer: false, isSecret: false,
-            replacesWhole: false, isURL: false, isTrimmed: false, since: oldest)
+            replacesWhole: false, zero: nil, isURL: false, isTrimmed: false, since: oldest)
     }
 
     private static func version(in words: ArraySlice<Substring>) -> TalosVersion? {

@@ -13,7 +13,7 @@ extension SchemaText {
         KmsgLogConfig 1.5+ named
           url  string  always url
         NetworkDefaultActionConfig 1.6+
-          ingress  string  always
+          ingress  string  always zero=accept
         NetworkRuleConfig 1.6+ named
           portSelector  portSelector   always value
           ingress       [ingressRule]  always replace

@@ -175,6 +175,20 @@ struct LayoutTests {
         #expect(try configuration(text).yaml() == expected)
     }
 
+    @Test(
+        "An argument that is an empty text is one in Talos 1.12, and none in 1.13",
+        arguments: [(12, #""""#), (13, "null")])
+    func emptyArgument(minor: Int, written: String) throws {
+        let text = try MachineConfiguration(
+            reading: "machine: {kubelet: {extraArgs: {a: '', b: x}}}", source: "config",
+            version: TalosVersion(minor: minor)
+        ).yaml()
+        #expect(text.contains("            a: \(written)\n            b: x\n"))
+        let again = try MachineConfiguration(
+            reading: text, source: "config", version: TalosVersion(minor: minor))
+        #expect(again.yaml() == text)
+    }
+
     @Test("The document without a kind comes first, the others stay in their order")
     func order() throws {
         let text = """

@@ -112,6 +112,16 @@ struct DocumentMergeTests {
                 """)
     }
 
+    @Test(
+        "the default action of the firewall goes from accept to block, not back",
+        arguments: [
+            ("accept", "block", "block"), ("block", "accept", "block"), ("block", "block", "block"),
+        ])
+    func defaultAction(left: String, right: String, result: String) throws {
+        let document = "apiVersion: v1alpha1\nkind: NetworkDefaultActionConfig\ningress: "
+        #expect(try Patching.patched(document + left, document + right).yaml() == document + result + "\n")
+    }
+
     @Test("rules of image verification are replaced by their pattern")
     func rules() throws {
         let result = try Patching.patched(
