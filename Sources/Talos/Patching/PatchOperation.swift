@@ -194,7 +194,7 @@ extension ConfigNode {
     private static func place(
         of token: String, in elements: [ConfigNode], of pointer: JSONPointer, depth: Int
     ) throws(OperationFailure) -> Int {
-        guard let place = index(token), place < elements.count else {
+        guard let place = index(token, below: elements.count) else {
             throw OperationFailure(
                 "no element \"\(token)\" in the list at \(name(pointer, depth)), which has \(elements.count)")
         }
@@ -206,7 +206,7 @@ extension ConfigNode {
         _ token: String, in elements: [ConfigNode], of pointer: JSONPointer, depth: Int
     ) throws(OperationFailure) -> Int {
         if token == "-" { return elements.count }
-        guard let place = index(token), place <= elements.count else {
+        guard let place = index(token, below: elements.count + 1) else {
             throw OperationFailure(
                 "an element \"\(token)\" cannot be added to the list at \(name(pointer, depth)), "
                     + "which has \(elements.count); allowed are 0 to \(elements.count) and \"-\"")
@@ -218,12 +218,18 @@ extension ConfigNode {
         OperationFailure("what is at \(name(pointer, depth)) is neither an object nor a list")
     }
 
-    /// RFC 6901: digits alone, and no zero in front.
-    private static func index(_ token: String) -> Int? {
-        guard token == "0" || token.utf8.first != UInt8(ascii: "0"),
-            token.utf8.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) })
+    /// The place that a token names: digits alone, and no zero in front (RFC 6901).
+    ///
+    /// As in Talos, a minus in front counts from the end.
+    private static func index(_ token: String, below count: Int) -> Int? {
+        let isFromEnd = token.utf8.first == UInt8(ascii: "-")
+        let digits = token.utf8.dropFirst(isFromEnd ? 1 : 0)
+        guard digits.count == 1 || digits.first != UInt8(ascii: "0"),
+            digits.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }),
+            let number = Int(Substring(digits)), number <= count
         else { return nil }
-        return Int(token)
+        let place = isFromEnd ? count - number : number
+        return place < count ? place : nil
     }
 
     private static func name(_ pointer: JSONPointer, _ depth: Int) -> String {

@@ -67,6 +67,9 @@ struct JSONPatchTests {
             (#"{"a": [1, 2]}"#, "/a/0", "0", #"{"a": [0, 1, 2]}"#),
             (#"{"a": [1, 2]}"#, "/a/2", "3", #"{"a": [1, 2, 3]}"#),
             (#"{"a": [1, 2]}"#, "/a/-", "3", #"{"a": [1, 2, 3]}"#),
+            (#"{"a": [1, 2]}"#, "/a/-1", "3", #"{"a": [1, 2, 3]}"#),
+            (#"{"a": [1, 2]}"#, "/a/-3", "3", #"{"a": [3, 1, 2]}"#),
+            (#"{"a": [[1], [2]]}"#, "/a/-1/0", "3", #"{"a": [[1], [3, 2]]}"#),
             (#"{"a": {"b/c": {}}}"#, "/a/b~1c/d", #"{"e": null}"#, #"{"a": {"b/c": {"d": {"e": null}}}}"#),
             (#"{"a": 1}"#, "", "[]", "[]"),
         ])
@@ -84,6 +87,8 @@ struct JSONPatchTests {
             ("remove", "/list/1", "no element \"1\" in the list at /list, which has 1"),
             ("remove", "/list/00", "no element \"00\" in the list at /list, which has 1"),
             ("remove", "/list/-", "no element \"-\" in the list at /list, which has 1"),
+            ("remove", "/list/-2", "no element \"-2\" in the list at /list, which has 1"),
+            ("remove", "/list/-0", "no element \"-0\" in the list at /list, which has 1"),
             ("remove", "/list/0/x", "what is at /list/0 is neither an object nor a list"),
             ("remove", "", "the whole document cannot be removed"),
             ("replace", "/b", "no key \"b\" at the document's root, which has a, list"),
