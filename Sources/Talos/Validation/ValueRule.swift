@@ -26,7 +26,8 @@ struct ValueRule: Sendable {
     static let addressOrPrefix = ValueRule(
         "an IP address, with or without the length of its network", holds: NetworkSyntax.isAddressOrPrefix)
     static let filter = ValueRule(
-        "a network such as 10.0.0.0/8, or !10.0.0.0/8 to leave it out", holds: NetworkSyntax.isFilter)
+        "a network such as 10.0.0.0/8 or an address, with ! before it to leave it out",
+        holds: NetworkSyntax.isFilter)
     static let hostAndPort = ValueRule("host:port", holds: NetworkSyntax.isHostAndPort)
     static let hardwareAddress = ValueRule(
         "a hardware address such as 52:54:00:12:34:56", holds: NetworkSyntax.isHardwareAddress)

@@ -36,7 +36,14 @@ struct ConflictValidationTests {
         conflict(
             "network.disableSearchDomain", "ResolverConfig", machine: "network: {disableSearchDomain: true}",
             document: "searchDomains: {disableDefault: true}"),
-        conflict("time", "TimeSyncConfig", machine: "time: {servers: [a]}", document: "ntp: {servers: [a]}"),
+        conflict(
+            "time.servers", "TimeSyncConfig", machine: "time: {servers: [a]}", document: "ntp: {servers: [a]}"
+        ),
+        conflict(
+            "time.bootTimeout", "TimeSyncConfig", machine: "time: {bootTimeout: 1m}",
+            document: "enabled: true"),
+        conflict(
+            "time.disabled", "TimeSyncConfig", machine: "time: {disabled: true}", document: "enabled: false"),
     ]
 
     private static let encryption: [ValidationCase] = ["STATE", "EPHEMERAL"].map { name in
@@ -80,8 +87,10 @@ struct ConflictValidationTests {
         let config = TestConfig().with {
             $0.machine =
                 "network: {hostname: '', nameservers: [], disableSearchDomain: false}\n"
-                + "features: {stableHostname: false}"
-            $0.documents = ["kind: HostnameConfig\nauto: stable", "kind: ResolverConfig"]
+                + "features: {stableHostname: false}\ntime: {disabled: false, servers: []}"
+            $0.documents = [
+                "kind: HostnameConfig\nauto: stable", "kind: ResolverConfig", "kind: TimeSyncConfig",
+            ]
         }
         #expect(try config.validated().errors == [])
     }

@@ -156,7 +156,8 @@ struct DocumentValidationTests {
             good: "enabled: true; mtu: 1420"),
         document(
             "KubeSpanConfig",
-            #"KubeSpanConfig.filters.endpoints[0]: \#(network), or !10.0.0.0/8 to leave it out, not "a""#,
+            #"KubeSpanConfig.filters.endpoints[0]: \#(network) or an address, with ! before it to leave it out, "#
+                + #"not "a""#,
             bad: "filters: {endpoints: [a]}", good: "filters: {endpoints: ['!10.0.0.0/8']}"),
         document(
             "TCPProbeConfig", #"TCPProbeConfig.a.endpoint: must be host:port, not "b""#,

@@ -55,8 +55,9 @@ struct MachineValidationTests {
         ValidationCase(
             "machine.install.extraKernelArgs: excludes machine.install.grubUseUKICmdline: true, which takes the "
                 + "arguments of the boot image; set that to false, or leave the arguments to a schematic",
-            \.machine, bad: "install: {extraKernelArgs: [quiet], grubUseUKICmdline: true}",
-            good: "install: {extraKernelArgs: [quiet], grubUseUKICmdline: false}"),
+            \.machine, bad: "install: {disk: a, extraKernelArgs: [quiet], grubUseUKICmdline: true}",
+            good: "install: {disk: a, extraKernelArgs: [quiet], grubUseUKICmdline: false}",
+            in: TestConfig().with { $0.mode = .metal }),
         ValidationCase(
             "machine.install.extensions[1].image: names an extension that is there already", \.machine,
             bad: "install: {extensions: [{image: a}, {image: a}]}",
@@ -74,6 +75,15 @@ struct MachineValidationTests {
             #"machine.logging.destinations[0].format: must be one of json_lines, not "text""#, \.machine,
             bad: "logging: {destinations: [{endpoint: 'udp://127.0.0.1:12345', format: text}]}",
             good: "logging: {destinations: [{endpoint: 'tcp://127.0.0.1:12345', format: json_lines}]}"),
+        ValidationCase(
+            "machine.logging.destinations[0].format: is required: json_lines", \.machine,
+            bad: "logging: {destinations: [{endpoint: 'udp://127.0.0.1:12345'}]}",
+            good: "logging: {destinations: [{endpoint: 'udp://[::1]:12345/', format: json_lines}]}"),
+        ValidationCase(
+            "machine.logging.destinations[0].endpoint: must be a URL that begins with tcp:// or udp://, not "
+                + #""http://127.0.0.1:12345""#, \.machine,
+            bad: "logging: {destinations: [{endpoint: 'http://127.0.0.1:12345', format: json_lines}]}",
+            good: "logging: {destinations: []}"),
     ]
 
     private static let encryption: [ValidationCase] = ["state", "ephemeral"].flatMap { label in
@@ -138,7 +148,18 @@ struct MachineValidationTests {
             \.machine, bad: "nodeLabels: {a: 'b c'}", good: "nodeLabels: {a: b_c}"),
         ValidationCase(
             #"machine.nodeAnnotations["a/b/c"]: \#(key)"#, \.machine, bad: "nodeAnnotations: {a/b/c: d}",
-            good: "nodeAnnotations: {B.C/a: any thing}"),
+            good: "nodeAnnotations: {b.c/A: any thing}"),
+        ValidationCase(
+            #"machine.nodeAnnotations["B.c/a"]: \#(key)"#, \.machine, bad: "nodeAnnotations: {B.c/a: d}",
+            good: "nodeAnnotations: {b.c/a: d}"),
+        ValidationCase(
+            #"machine.nodeAnnotations["talos.dev/owned-labels"]: is set by Talos and cannot be changed here"#,
+            \.machine, bad: "nodeAnnotations: {talos.dev/owned-labels: '[]'}",
+            good: "nodeAnnotations: {talos.dev/owned: '[]'}"),
+        ValidationCase(
+            "machine.nodeAnnotations: must have no more than 262144 bytes in all, but has 262145", \.machine,
+            bad: "nodeAnnotations: {a: \(String(repeating: "b", count: 262_144))}",
+            good: "nodeAnnotations: {a: \(String(repeating: "b", count: 262_143))}"),
         ValidationCase(
             #"machine.nodeTaints["A.b/c"]: \#(key)"#, \.machine, bad: "nodeTaints: {A.b/c: NoSchedule}",
             good: "nodeTaints: {a.b/C: NoSchedule}"),
@@ -147,10 +168,10 @@ struct MachineValidationTests {
                 + "NoExecute", \.machine, bad: "nodeTaints: {a: 'b:Never'}",
             good: "nodeTaints: {a: 'b:NoExecute'}"),
         ValidationCase(
-            "machine.kubelet.nodeIP.validSubnets[1]: must be a network such as 10.0.0.0/8, or !10.0.0.0/8 to leave "
-                + #"it out, not "10.0.0.0""#, \.machine,
-            bad: "kubelet: {nodeIP: {validSubnets: ['!10.0.0.1/32', 10.0.0.0]}}",
-            good: "kubelet: {nodeIP: {validSubnets: ['!10.0.0.1/32', 10.0.0.0/8]}}"),
+            "machine.kubelet.nodeIP.validSubnets[1]: must be a network such as 10.0.0.0/8 or an address, with ! "
+                + #"before it to leave it out, not "10.0.0""#, \.machine,
+            bad: "kubelet: {nodeIP: {validSubnets: ['!10.0.0.1/32', 10.0.0]}}",
+            good: "kubelet: {nodeIP: {validSubnets: ['!10.0.0.1', 10.0.0.0/8, 'fd00::1']}}"),
     ]
 
     private static let kubelet: [ValidationCase] = [
@@ -188,16 +209,21 @@ struct MachineValidationTests {
             bad: "network: {cni: {name: custom, urls: [b.yaml]}}",
             good: "network: {cni: {name: custom, urls: ['http://a:80/b.yaml']}}"),
         ValidationCase(
-            "cluster.network.cni.flannel: must not be set unless cluster.network.cni.name is flannel",
+            "cluster.network.cni.flannel.extraArgs: must not be set unless cluster.network.cni.name is flannel",
             \.cluster,
             bad: "network: {cni: {name: none, flannel: {extraArgs: [a]}}}",
             good: "network: {cni: {name: flannel, flannel: {extraArgs: [a]}}}"),
+        ValidationCase(
+            "cluster.network.cni.flannel.kubeNetworkPoliciesEnabled: must not be set unless "
+                + "cluster.network.cni.name is flannel", \.cluster,
+            bad: "network: {cni: {name: none, flannel: {kubeNetworkPoliciesEnabled: true}}}",
+            good: "network: {cni: {name: none, flannel: {kubeNetworkPoliciesEnabled: false}}}"),
         ValidationCase(
             "cluster.etcd: must not be set on a worker", \.cluster, bad: "etcd: {ca: {crt: YQ==, key: YQ==}}",
             good: "", in: .worker),
         ValidationCase(
             "cluster.etcd.ca: is required: etcd's certificates are signed with it", \.cluster,
-            bad: "etcd: {image: a}", good: "etcd: {ca: {crt: YQ==, key: YQ==}}"),
+            bad: "etcd: {image: a}", good: "etcd: {ca: {crt: '', key: ''}}"),
         ValidationCase(
             "cluster.etcd.subnet: excludes cluster.etcd.advertisedSubnets, which is its newer name",
             \.cluster,
@@ -208,11 +234,11 @@ struct MachineValidationTests {
     private static let etcdSubnets: [ValidationCase] = [
         ("subnet", "subnet: 10.0.0.0/33", "subnet: 10.0.0.0/8"),
         ("advertisedSubnets[0]", "advertisedSubnets: [10.0.0.0/33]", "advertisedSubnets: ['!10.0.0.0/8']"),
-        ("listenSubnets[0]", "listenSubnets: [10.0.0.0/33]", "listenSubnets: ['fd00::/8']"),
+        ("listenSubnets[0]", "listenSubnets: [10.0.0.0/33]", "listenSubnets: ['fd00::/8', 10.0.0.1]"),
     ].map { path, bad, good in
         ValidationCase(
-            "cluster.etcd.\(path): must be a network such as 10.0.0.0/8, or !10.0.0.0/8 to leave it out, not "
-                + #""10.0.0.0/33""#, \.cluster, bad: "etcd: {ca: {crt: YQ==, key: YQ==}, \(bad)}",
+            "cluster.etcd.\(path): must be a network such as 10.0.0.0/8 or an address, with ! before it to leave "
+                + #"it out, not "10.0.0.0/33""#, \.cluster, bad: "etcd: {ca: {crt: YQ==, key: YQ==}, \(bad)}",
             good: "etcd: {ca: {crt: YQ==, key: YQ==}, \(good)}")
     }
 
@@ -231,6 +257,9 @@ struct MachineValidationTests {
             bad: "inlineManifests: [{contents: a}]",
             good: "inlineManifests: [{name: a, contents: a}]"),
         ValidationCase(
+            "cluster.inlineManifests[0].name: is required", \.cluster,
+            bad: "inlineManifests: [{name: ' '}]", good: "inlineManifests: []"),
+        ValidationCase(
             #"cluster.inlineManifests[1].name: must be unique, but another manifest has the name "a""#,
             \.cluster,
             bad: "inlineManifests: [{name: a}, {name: a}]", good: "inlineManifests: [{name: a}, {name: b}]"),
@@ -244,13 +273,49 @@ struct MachineValidationTests {
             good: "externalCloudProvider: {enabled: true, manifests: ['https://a:443/b']}"),
     ]
 
+    private static let authorization: [ValidationCase] = [
+        (
+            "extraArgs.authorization-mode: excludes cluster.apiServer.authorizationConfig: set one of both",
+            "authorizationConfig: [], extraArgs: {authorization-mode: Node}",
+            "extraArgs: {authorization-mode: Node}"
+        ),
+        (
+            "extraArgs.authorization-webhook-version: excludes cluster.apiServer.authorizationConfig: "
+                + "set one of both",
+            "authorizationConfig: [], extraArgs: {authorization-webhook-version: v1}",
+            "authorizationConfig: [], extraArgs: {authorization-config: a}"
+        ),
+        (
+            "authorizationConfig[0].type: is required: Node, RBAC or Webhook",
+            "authorizationConfig: [{name: a}]", "authorizationConfig: [{type: Node, name: a}]"
+        ),
+        (
+            #"authorizationConfig[0].type: must be one of Node, RBAC, Webhook, not "ABAC""#,
+            "authorizationConfig: [{type: ABAC, name: a}]", "authorizationConfig: [{type: Webhook, name: a}]"
+        ),
+        (
+            "authorizationConfig[0].name: is required: how the authorizer is called",
+            "authorizationConfig: [{type: RBAC}]", "authorizationConfig: [{type: RBAC, name: a}]"
+        ),
+    ].map { message, bad, good in
+        ValidationCase(
+            "cluster.apiServer.\(message)", \.cluster, bad: "apiServer: {\(bad)}",
+            good: "apiServer: {\(good)}")
+    }
+
     private static let resources: [ValidationCase] = ["apiServer", "controllerManager", "scheduler"].flatMap {
         name in
-        ["requests", "limits"].map { part in
-            ValidationCase(
-                #"cluster.\#(name).resources.\#(part).cpu: must be a quantity such as 500m or 1Gi, not "much""#,
-                \.cluster, bad: "\(name): {resources: {\(part): {cpu: much}}}",
-                good: "\(name): {resources: {\(part): {cpu: 500m, memory: 1Gi}}}")
+        ["requests", "limits"].flatMap { part in
+            [
+                ValidationCase(
+                    #"cluster.\#(name).resources.\#(part).cpu: must be a quantity such as 500m or 1Gi, "#
+                        + #"not "much""#, \.cluster, bad: "\(name): {resources: {\(part): {cpu: much}}}",
+                    good: "\(name): {resources: {\(part): {cpu: 500m, memory: 1Gi}}}"),
+                ValidationCase(
+                    "cluster.\(name).resources.\(part).pods: is not supported by Talos, only cpu and memory are",
+                    \.cluster, bad: "\(name): {resources: {\(part): {pods: 3}}}",
+                    good: "\(name): {resources: {\(part): {cpu: 3}}}"),
+            ]
         }
     }
 
@@ -281,8 +346,7 @@ struct MachineValidationTests {
 
     static let cases =
         machine + encryption + features + node + kubelet + cluster + etcdSubnets + services + runtimeSpec
-        + resources
-        + registries
+        + authorization + resources + registries
 
     @Test("A rule refuses what breaks it, and nothing else", arguments: cases)
     func refuses(_ row: ValidationCase) throws {

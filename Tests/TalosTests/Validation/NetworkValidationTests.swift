@@ -90,14 +90,6 @@ struct NetworkValidationTests {
             bad: "{interface: a, vip: {ip: 10.0.0.1/8}}",
             good: "{interface: a, vip: {ip: 'fd00::1'}}"),
         devices(
-            #"[0].vlans[0].vip.ip: must be an IP address, not "a""#,
-            bad: "{interface: a, vlans: [{vlanId: 1, vip: {ip: a}}]}",
-            good: "{interface: a, vlans: [{vlanId: 1, vip: {ip: 10.0.0.1}}]}"),
-        devices(
-            "[0].vlans[0].vip.ip: is required: the address that is shared",
-            bad: "{interface: a, vlans: [{vlanId: 1, vip: {}}]}",
-            good: "{interface: a, vlans: [{vlanId: 1, vip: {ip: 'fd00::1'}}]}"),
-        devices(
             "[0].vip: must not be set on a worker", bad: "{interface: a, vip: {ip: 10.0.0.1}}",
             good: "{interface: a, addresses: [10.0.0.1]}", in: .worker),
         devices(
@@ -162,6 +154,15 @@ struct NetworkValidationTests {
             "[0].bond.primary: goes only with mode active-backup, balance-alb, balance-tlb",
             bad: "{interface: a, bond: {mode: 802.3ad, primary: b}}",
             good: "{interface: a, bond: {mode: balance-tlb, primary: b}}"),
+        devices(
+            "[0].bond.tlbDynamicLb: goes only with mode balance-alb, balance-tlb",
+            bad: "{interface: a, bond: {tlbDynamicLb: 1}}",
+            good: "{interface: a, bond: {mode: balance-alb, tlbDynamicLb: 1}}"),
+        devices(
+            "[0].bond.packetsPerSlave: must be 0 or 1 unless mode is balance-rr",
+            bad: "{interface: a, bond: {mode: 802.3ad, packetsPerSlave: 2}}",
+            good: "{interface: a, bond: {mode: 802.3ad, packetsPerSlave: 1}}, "
+                + "{interface: b, bond: {packetsPerSlave: 2}}"),
         devices(
             "[0].bond.arpInterval: goes only with mode active-backup, balance-rr, balance-xor, broadcast",
             bad: "{interface: a, bond: {mode: 802.3ad, arpInterval: 1}}",
@@ -236,9 +237,21 @@ struct NetworkValidationTests {
             bad: "network: {kubespan: {enabled: true, mtu: 1279}}",
             good: "network: {kubespan: {enabled: true, mtu: 1280}}", in: discovery),
         ValidationCase(
-            #"machine.network.kubespan.filters.endpoints[0]: \#(network), or !10.0.0.0/8 to leave it out, not "a""#,
+            "machine.network.kubespan.mtu: must be at least 1280", \.machine,
+            bad: "network: {kubespan: {enabled: true, mtu: 0}}",
+            good: "network: {kubespan: {enabled: false, mtu: 0, filters: {endpoints: [a]}}}", in: discovery),
+        ValidationCase(
+            #"machine.network.kubespan.filters.excludeAdvertisedNetworks[0]: \#(network), not "10.0.0.1""#,
+            \.machine,
+            bad: "network: {kubespan: {enabled: true, filters: {excludeAdvertisedNetworks: [10.0.0.1]}}}",
+            good: "network: {kubespan: {enabled: true, filters: {excludeAdvertisedNetworks: [10.0.0.1/32]}}}",
+            in: discovery),
+        ValidationCase(
+            #"machine.network.kubespan.filters.endpoints[0]: \#(network) or an address, "#
+                + #"with ! before it to leave it out, not "a""#,
             \.machine, bad: "network: {kubespan: {enabled: true, filters: {endpoints: [a]}}}",
-            good: "network: {kubespan: {enabled: true, filters: {endpoints: ['0.0.0.0/0', '!::/0']}}}",
+            good:
+                "network: {kubespan: {enabled: true, filters: {endpoints: ['0.0.0.0/0', '!::/0', '!10.0.0.1']}}}",
             in: discovery),
     ]
 

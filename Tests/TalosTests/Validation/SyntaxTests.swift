@@ -32,8 +32,8 @@ struct SyntaxTests {
                 "10.0.0.0/8/8",
             ]),
         Syntax(
-            "filter", NetworkSyntax.isFilter, good: ["10.0.0.0/8", "!10.0.0.0/8"],
-            bad: ["!", "!!::/0", "! ::/0", "10.0.0.0"]),
+            "filter", NetworkSyntax.isFilter, good: ["10.0.0.0/8", "!10.0.0.0/8", "10.0.0.1", "!fd00::1"],
+            bad: ["!", "!!::/0", "! ::/0", "10.0.0", "10.0.0.1:53"]),
         Syntax(
             "host and port", NetworkSyntax.isHostAndPort, good: ["a:1", "10.0.0.1:65535", "[::1]:443"],
             bad: ["", "a", ":1", "a:", "a:65536", "::1:443", "a:1/b", "a b:1", "a:-1", "[::1]"]),

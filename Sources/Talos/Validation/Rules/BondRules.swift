@@ -50,6 +50,7 @@ enum BondRules {
         ("adActorSysPrio", ["802.3ad"]),
         ("adUserPortKey", ["802.3ad"]),
         ("primary", ["active-backup", "balance-tlb", "balance-alb"]),
+        ("tlbDynamicLb", ["balance-tlb", "balance-alb"]),
         ("arpInterval", ["", "balance-rr", "active-backup", "balance-xor", "broadcast"]),
         ("arpValidate", ["", "balance-rr", "active-backup", "balance-xor", "broadcast"]),
     ]
@@ -61,6 +62,9 @@ enum BondRules {
         for (option, allowed) in modes where !field[option].isZero && !allowed.contains(mode) {
             let names = allowed.filter { !$0.isEmpty }.sorted().joined(separator: ", ")
             findings.error(field[option], "goes only with mode \(names)")
+        }
+        if field["packetsPerSlave"].number > 1, !["", "balance-rr"].contains(mode) {
+            findings.error(field["packetsPerSlave"], "must be 0 or 1 unless mode is balance-rr")
         }
         let interval = field["miimon"].number
         for delay in ["updelay", "downdelay"].map({ field[$0] }) where !delay.isZero {

@@ -10,7 +10,7 @@ enum ClusterRules {
             ConfigRule("cluster.discovery", check: discovery),
             ConfigRule("cluster.inlineManifests", check: inlineManifests),
             ConfigRule("cluster.externalCloudProvider", check: externalCloudProvider),
-        ] + etcd + ["apiServer", "controllerManager", "scheduler"].flatMap(resources)
+        ] + etcd + authorization + ["apiServer", "controllerManager", "scheduler"].flatMap(resources)
 
     private static func endpoint(
         _ field: ConfigField, _ scope: ValidationScope, _ findings: inout ConfigFindings
@@ -30,8 +30,11 @@ enum ClusterRules {
         guard ["flannel", "custom", "none"].contains(name) else {
             return findings.error(field["name"], "must be one of flannel, custom, none")
         }
-        if name != "flannel", field["flannel"].isSet {
-            findings.error(field["flannel"], "must not be set unless cluster.network.cni.name is flannel")
+        if name != "flannel" {
+            for key in ["extraArgs", "kubeNetworkPoliciesEnabled"] where !field["flannel"][key].isZero {
+                findings.error(
+                    field["flannel"][key], "must not be set unless cluster.network.cni.name is flannel")
+            }
         }
         guard name == "custom" else {
             if !field["urls"].isZero {
@@ -55,7 +58,7 @@ enum ClusterRules {
             if field.isSet { findings.error(field, "must not be set on a worker") }
         },
         ConfigRule("cluster.etcd", when: .controlPlane) { field, _, findings in
-            guard field.isSet, field["ca"]["crt"].isZero, field["ca"]["key"].isZero else { return }
+            guard field.isSet, !field["ca"].isSet else { return }
             findings.error(field["ca"], "is required: etcd's certificates are signed with it")
         },
         ConfigRule("cluster.etcd", when: .controlPlane) { field, _, findings in
@@ -95,7 +98,7 @@ enum ClusterRules {
     ) {
         var names: Set<String> = []
         for name in field.elements.map({ $0["name"] }) {
-            if name.isZero {
+            if name.text.allSatisfy(\.isWhitespace) {
                 findings.error(name, "is required")
             } else if !names.insert(name.text).inserted {
                 findings.error(
@@ -118,7 +121,31 @@ enum ClusterRules {
         }
     }
 
+    // MARK: - The control plane's components
+
+    private static let authorization = [
+        ConfigRule("cluster.apiServer") { field, _, findings in
+            guard field["authorizationConfig"].isSet else { return }
+            for (flag, argument) in field["extraArgs"].members
+            where flag == "authorization-mode" || flag.hasPrefix("authorization-webhook-") {
+                findings.error(argument, "excludes cluster.apiServer.authorizationConfig: set one of both")
+            }
+        },
+        ConfigRule("cluster.apiServer.authorizationConfig[].type", required: "Node, RBAC or Webhook"),
+        ConfigRule("cluster.apiServer.authorizationConfig[].type", .oneOf("Node", "RBAC", "Webhook")),
+        ConfigRule("cluster.apiServer.authorizationConfig[].name", required: "how the authorizer is called"),
+    ]
+
     private static func resources(of component: String) -> [ConfigRule] {
-        ["requests", "limits"].map { ConfigRule("cluster.\(component).resources.\($0){}", .quantity) }
+        ["requests", "limits"].flatMap { part in
+            [
+                ConfigRule("cluster.\(component).resources.\(part)") { field, _, findings in
+                    for (name, amount) in field.members where !["cpu", "memory"].contains(name) {
+                        findings.error(amount, "is not supported by Talos, only cpu and memory are")
+                    }
+                },
+                ConfigRule("cluster.\(component).resources.\(part){}", .quantity),
+            ]
+        }
     }
 }

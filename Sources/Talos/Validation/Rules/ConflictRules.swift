@@ -17,7 +17,9 @@ enum ConflictRules {
         ("ResolverConfig", ["network", "nameservers"]),
         ("ResolverConfig", ["network", "searchDomains"]),
         ("ResolverConfig", ["network", "disableSearchDomain"]),
-        ("TimeSyncConfig", ["time"]),
+        ("TimeSyncConfig", ["time", "servers"]),
+        ("TimeSyncConfig", ["time", "bootTimeout"]),
+        ("TimeSyncConfig", ["time", "disabled"]),
     ]
 
     private static func settings(_ scope: ValidationScope, _ findings: inout ConfigFindings) {

@@ -56,15 +56,15 @@ enum DeviceRules {
             ConfigRule("machine.network.interfaces[].vlans[].addresses[]", .addressOrPrefix),
             ConfigRule("machine.network.interfaces[].vlans[]", check: bothKindsOfAddresses),
         ]
-        + ["machine.network.interfaces[].vip", "machine.network.interfaces[].vlans[].vip"].flatMap { vip in
-            [
-                ConfigRule("\(vip).ip", required: "the address that is shared"),
-                ConfigRule("\(vip).ip", .address),
-                ConfigRule(vip, when: .worker) { field, _, findings in
-                    if field.isSet { findings.error(field, "must not be set on a worker") }
-                },
-            ]
-        }
+        + ["machine.network.interfaces[].vip", "machine.network.interfaces[].vlans[].vip"].map { vip in
+            ConfigRule(vip, when: .worker) { field, _, findings in
+                if field.isSet { findings.error(field, "must not be set on a worker") }
+            }
+        } + [
+            // Talos asks this of interfaces alone, not of the VLANs on them.
+            ConfigRule("machine.network.interfaces[].vip.ip", required: "the address that is shared"),
+            ConfigRule("machine.network.interfaces[].vip.ip", .address),
+        ]
 
     private static func bothKindsOfAddresses(
         _ field: ConfigField, _ scope: ValidationScope, _ findings: inout ConfigFindings
@@ -107,10 +107,22 @@ enum DeviceRules {
                 findings.error(cluster[key], "is required for machine.network.kubespan")
             }
         },
-        ConfigRule("machine.network.kubespan.mtu", number: minimumTransmissionUnit...(.max)),
-        ConfigRule("machine.network.kubespan.filters.endpoints[]", .filter),
+        ConfigRule("machine.network.kubespan") { field, scope, findings in
+            guard field["enabled"].isTrue else { return }
+            transmissionUnit(field["mtu"], scope, &findings)
+            ConfigRule("filters.endpoints[]", .filter).apply(to: field, scope, &findings)
+            ConfigRule("filters.excludeAdvertisedNetworks[]", .prefix).apply(to: field, scope, &findings)
+        },
     ]
 
+    /// That of KubeSpan, where even an explicit 0 is too small.
+    static func transmissionUnit(
+        _ field: ConfigField, _ scope: ValidationScope, _ findings: inout ConfigFindings
+    ) {
+        guard let number = field.node?.integer, number < minimumTransmissionUnit else { return }
+        findings.error(field, "must be at least \(minimumTransmissionUnit)")
+    }
+
     /// What IPv6 needs (RFC 8200, section 5).
-    static let minimumTransmissionUnit: Int64 = 1280
+    private static let minimumTransmissionUnit: Int64 = 1280
 }

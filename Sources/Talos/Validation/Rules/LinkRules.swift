@@ -18,7 +18,7 @@ enum LinkRules {
         ],
         "LinkAliasConfig": [ConfigRule("selector.match", required: "which links get the alias")],
         "KubeSpanConfig": [
-            ConfigRule("mtu", number: DeviceRules.minimumTransmissionUnit...(.max)),
+            ConfigRule("mtu", check: DeviceRules.transmissionUnit),
             ConfigRule("filters.endpoints[]", .filter),
         ],
         "TCPProbeConfig": [

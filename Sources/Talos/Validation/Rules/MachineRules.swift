@@ -10,6 +10,8 @@ enum MachineRules {
             ConfigRule("machine.registries.mirrors{}", check: notNull),
             ConfigRule("machine.registries.config{}", check: notNull),
             ConfigRule("machine.logging.destinations[].endpoint", required: "where logs are sent to"),
+            ConfigRule("machine.logging.destinations[].endpoint", .url(schemes: "tcp", "udp")),
+            ConfigRule("machine.logging.destinations[].format", required: "json_lines"),
             ConfigRule("machine.logging.destinations[].format", .oneOf("json_lines")),
         ]
 
@@ -69,7 +71,7 @@ enum MachineRules {
             "machine.install.diskSelector.size",
             ValueRule("a size, or a comparison such as \">= 1TB\"", holds: GoSyntax.isSizeComparison)),
         ConfigRule("machine.install.diskSelector.type", .oneOf("ssd", "hdd", "nvme", "sd")),
-        ConfigRule("machine.install", when: .since(12)) { field, _, findings in
+        ConfigRule("machine.install", when: .in(.metal).since(12)) { field, _, findings in
             guard field["grubUseUKICmdline"].isTrue, !field["extraKernelArgs"].isZero else { return }
             findings.error(
                 field["extraKernelArgs"],

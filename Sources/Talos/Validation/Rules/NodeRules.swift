@@ -79,12 +79,25 @@ enum NodeRules {
         }
     }
 
+    /// What Talos itself notes on the node.
+    private static let ownedAnnotations: Set<String> = [
+        "talos.dev/owned-annotations", "talos.dev/owned-labels", "talos.dev/owned-taints",
+    ]
+
+    /// How much Kubernetes takes for all annotations of an object.
+    private static let annotationLimit = 256 * 1024
+
     private static func annotations(
         _ field: ConfigField, _ scope: ValidationScope, _ findings: inout ConfigFindings
     ) {
-        for (key, field) in field.members where !KubernetesSyntax.isQualifiedName(key.lowercased()) {
-            findings.error(field, "must have \(keyRule)")
+        for (key, field) in field.members {
+            if !KubernetesSyntax.isQualifiedName(key) { findings.error(field, "must have \(keyRule)") }
+            guard ownedAnnotations.contains(key) else { continue }
+            findings.error(field, "is set by Talos and cannot be changed here")
         }
+        let size = field.members.reduce(0) { $0 + $1.key.utf8.count + $1.field.text.utf8.count }
+        guard size > annotationLimit else { return }
+        findings.error(field, "must have no more than \(annotationLimit) bytes in all, but has \(size)")
     }
 
     private static func taints(

@@ -22,9 +22,9 @@ enum NetworkSyntax {
         text.contains("/") ? isPrefix(text) : isAddress(text)
     }
 
-    /// A network, or one with `!` before it, which takes its addresses out again.
+    /// A network or address, or one with `!` before it, which takes its addresses out again.
     static func isFilter(_ text: String) -> Bool {
-        isPrefix(text.first == "!" ? String(text.dropFirst()) : text)
+        isAddressOrPrefix(text.first == "!" ? String(text.dropFirst()) : text)
     }
 
     /// A host and a port; an IPv6 address in brackets.
