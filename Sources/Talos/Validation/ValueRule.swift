@@ -29,6 +29,8 @@ struct ValueRule: Sendable {
         "a network such as 10.0.0.0/8 or an address, with ! before it to leave it out",
         holds: NetworkSyntax.isFilter)
     static let hostAndPort = ValueRule("host:port", holds: NetworkSyntax.isHostAndPort)
+    static let addressAndPort = ValueRule(
+        "address:port, an IPv6 address in brackets", holds: NetworkSyntax.isAddressAndPort)
     static let hardwareAddress = ValueRule(
         "a hardware address such as 52:54:00:12:34:56", holds: NetworkSyntax.isHardwareAddress)
     static let dnsName = ValueRule("a DNS name", holds: NetworkSyntax.isDNSName)
@@ -40,6 +42,11 @@ struct ValueRule: Sendable {
             URLText(text).map { schemes.contains($0.scheme) && !$0.host.isEmpty } ?? false
         }
     }
+    /// For what must be an address of its own, not `0.0.0.0` or `::`.
+    static let specified = ValueRule("an address other than 0.0.0.0 and ::") {
+        !NetworkSyntax.isUnspecified($0)
+    }
+    static let notNegative = ValueRule("0s or longer") { (GoDuration($0)?.nanoseconds ?? 0) >= 0 }
     static let wireguardKey = ValueRule(
         "a WireGuard key: 32 bytes in Base64", isSecret: true, holds: NetworkSyntax.isWireguardKey)
     static let quantity = ValueRule("a quantity such as 500m or 1Gi", holds: KubernetesSyntax.isQuantity)

@@ -55,14 +55,18 @@ struct ConflictValidationTests {
         return ValidationCase(
             "machine.systemDiskEncryption.\(name.lowercased()): excludes encryption in the VolumeConfig of the same "
                 + "volume, which is there too: keep one of both", bad: both,
-            good: both.with { $0.document = "kind: VolumeConfig\nname: \(name)\nprovisioning: {grow: true}" })
+            good: both.with {
+                $0.document = "kind: VolumeConfig\nname: \(name)\nencryption: {provider: none}"
+            })
     }
 
     private static let names: [ValidationCase] = [
         (["kind: LinkConfig", "kind: BridgeConfig"], "BridgeConfig.a", "LinkConfig"),
         (
-            ["kind: UserVolumeConfig", "kind: ExistingVolumeConfig"], "ExistingVolumeConfig.a",
-            "UserVolumeConfig"
+            [
+                "kind: UserVolumeConfig\nvolumeType: directory",
+                "kind: ExistingVolumeConfig\ndiscovery: {volumeSelector: {match: 'true'}}",
+            ], "ExistingVolumeConfig.a", "UserVolumeConfig"
         ),
         (
             ["kind: HCloudVIPConfig\napiToken: b\nlink: c", "kind: Layer2VIPConfig\nlink: c"],

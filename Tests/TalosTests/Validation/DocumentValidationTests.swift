@@ -7,6 +7,7 @@ import Testing
 struct DocumentValidationTests {
     private static let key = "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
     private static let network = "must be a network such as 10.0.0.0/8"
+    private static let specified = "must be an address other than 0.0.0.0 and ::"
 
     /// A document of `kind`, in YAML, a setting after another.
     private static func document(
@@ -26,7 +27,7 @@ struct DocumentValidationTests {
         let more =
             [
                 "BondConfig": "; links: [b]; bondMode: 802.3ad", "VLANConfig": "; vlanID: 1; parent: b",
-                "WireguardConfig": "; privateKey: \(key)",
+                "WireguardConfig": "; privateKey: \(key)", "VRFConfig": "; table: 100",
             ][kind] ?? ""
         return [
             (
@@ -38,12 +39,25 @@ struct DocumentValidationTests {
                 "addresses: [{address: '::1/64'}]"
             ),
             (
-                "routes[0].destination", "is required, or else gateway", "routes: [{metric: 1}]",
-                "routes: [{gateway: 10.0.0.1}]"
+                "addresses[0].address", #"\#(specified), not "0.0.0.0/0""#,
+                "addresses: [{address: 0.0.0.0/0}]",
+                "addresses: [{address: 10.0.0.0/8}]"
             ),
             (
                 "routes[0].destination", #"\#(network), not "a""#, "routes: [{destination: a}]",
+                "routes: [{destination: 10.0.0.0/8}, {metric: 1}]"
+            ),
+            (
+                "routes[0].destination", #"\#(specified), not "::/0""#,
+                "routes: [{destination: '::/0', gateway: '::1'}]", "routes: [{gateway: '::1'}]"
+            ),
+            (
+                "routes[0].gateway", #"\#(specified), not "0.0.0.0""#, "routes: [{gateway: 0.0.0.0}]",
                 "routes: [{destination: 10.0.0.0/8}]"
+            ),
+            (
+                "routes[0].source", #"\#(specified), not "::""#, "routes: [{source: '::'}]",
+                "routes: [{source: '::1'}]"
             ),
             (
                 "routes[0].gateway", #"must be an IP address, not "a""#, "routes: [{gateway: a}]",
@@ -62,7 +76,8 @@ struct DocumentValidationTests {
     }
 
     private static let hardwareAddresses: [ValidationCase] = [
-        ("DummyLinkConfig", ""), ("VRFConfig", ""), ("BridgeConfig", ""), ("BondConfig", "; links: [b]"),
+        ("DummyLinkConfig", ""), ("VRFConfig", "; table: 100"), ("BridgeConfig", ""),
+        ("BondConfig", "; links: [b]; bondMode: active-backup"),
     ].map { kind, more in
         document(
             kind,
@@ -79,14 +94,19 @@ struct DocumentValidationTests {
     ].map { option, good, names in
         document(
             "BondConfig", #"BondConfig.a.\#(option): must be one of \#(names), not "x""#,
-            bad: "name: a; links: [b]; \(option): x", good: "name: a; links: [b]; \(option): \(good)")
+            bad: "name: a; links: [b]; bondMode: 802.3ad; \(option): x",
+            good: "name: a; links: [b]; bondMode: 802.3ad; \(option): \(good)")
     }
 
     private static let linkKinds: [ValidationCase] = [
         document(
             "BondConfig", "BondConfig.a.links: is required: what the bond is made of",
-            bad: "name: a; links: []",
-            good: "name: a; links: [b]"),
+            bad: "name: a; links: []; bondMode: active-backup",
+            good: "name: a; links: [b]; bondMode: active-backup"),
+        document(
+            "BondConfig",
+            "BondConfig.a.bondMode: is required: how the links share the load, such as active-backup",
+            bad: "name: a; links: [b]", good: "name: a; links: [b]; bondMode: balance-rr"),
         document(
             "BondConfig",
             "BondConfig.a.bondMode: must be one of balance-rr, active-backup, balance-xor, broadcast, 802.3ad, "
@@ -94,17 +114,18 @@ struct DocumentValidationTests {
             bad: "name: a; links: [b]; bondMode: x", good: "name: a; links: [b]; bondMode: active-backup"),
         document(
             "BondConfig", #"BondConfig.a.adLACPActive: must be one of on, off, not "x""#,
-            bad: "name: a; links: [b]; adLACPActive: x", good: "name: a; links: [b]; adLACPActive: off"),
+            bad: "name: a; links: [b]; bondMode: 802.3ad; adLACPActive: x",
+            good: "name: a; links: [b]; bondMode: 802.3ad; adLACPActive: off"),
         document(
             "BondConfig", #"BondConfig.a.primaryReselect: must be one of always, better, failure, not "x""#,
-            bad: "name: a; links: [b]; primaryReselect: x",
-            good: "name: a; links: [b]; primaryReselect: always"),
+            bad: "name: a; links: [b]; bondMode: 802.3ad; primaryReselect: x",
+            good: "name: a; links: [b]; bondMode: 802.3ad; primaryReselect: always"),
         document(
-            "VLANConfig", #"VLANConfig["a.1"].vlanID: is required: 1 to 4095"#, bad: "name: a.1; parent: a",
+            "VLANConfig", #"VLANConfig["a.1"].vlanID: is required: 1 to 4094"#, bad: "name: a.1; parent: a",
             good: "name: a.1; parent: a; vlanID: 1"),
         document(
-            "VLANConfig", #"VLANConfig["a.1"].vlanID: must be 1 to 4095"#,
-            bad: "name: a.1; parent: a; vlanID: 4096",
+            "VLANConfig", #"VLANConfig["a.1"].vlanID: must be 1 to 4094"#,
+            bad: "name: a.1; parent: a; vlanID: 4095",
             good: "name: a.1; parent: a; vlanID: 4094"),
         document(
             "VLANConfig", #"VLANConfig["a.1"].parent: is required: the link that carries it"#,
@@ -125,7 +146,24 @@ struct DocumentValidationTests {
             bad: "name: a; clientIdentifier: x", good: "name: a; clientIdentifier: mac"),
         document(
             "DHCPv6Config", #"DHCPv6Config.a.clientIdentifier: must be one of none, mac, duid, not "x""#,
-            bad: "name: a; clientIdentifier: x", good: "name: a; clientIdentifier: duid"),
+            bad: "name: a; clientIdentifier: x",
+            good: "name: a; clientIdentifier: duid; duidRaw: '00:01'"),
+        document(
+            "DHCPv4Config", "DHCPv4Config.a.duidRaw: is required for clientIdentifier duid",
+            bad: "name: a; clientIdentifier: duid",
+            good: "name: a; clientIdentifier: duid; duidRaw: '00:01'"),
+        document(
+            "DHCPv6Config", "DHCPv6Config.a.duidRaw: needs clientIdentifier: duid",
+            bad: "name: a; duidRaw: '00:01'", good: "name: a"),
+        document(
+            "VRFConfig", "VRFConfig.a.table: is required: the routing table of the links", bad: "name: a",
+            good: "name: a; table: '100'"),
+        document(
+            "VRFConfig", #"VRFConfig.a.table: must be a table of its own, none that Linux has, not "main""#,
+            bad: "name: a; table: main", good: "name: a; table: 100"),
+        document(
+            "BlackholeRouteConfig", #"BlackholeRouteConfig.a.name: \#(network), not "a""#, bad: "name: a",
+            good: "name: 10.0.0.0/12; metric: 1"),
         document(
             "Layer2VIPConfig", #"Layer2VIPConfig.a.name: must be an IP address, not "a""#,
             bad: "name: a; link: b",
@@ -160,13 +198,21 @@ struct DocumentValidationTests {
                 + #"not "a""#,
             bad: "filters: {endpoints: [a]}", good: "filters: {endpoints: ['!10.0.0.0/8']}"),
         document(
-            "TCPProbeConfig", #"TCPProbeConfig.a.endpoint: must be host:port, not "b""#,
-            bad: "name: a; endpoint: b",
-            good: "name: a; endpoint: 'b:1'"),
+            "TCPProbeConfig", "TCPProbeConfig.a.failureThreshold: must be at least 0",
+            bad: "name: a; endpoint: 'b:1'; failureThreshold: -1",
+            good: "name: a; endpoint: 'b:1'; failureThreshold: 3"),
+        document(
+            "TCPProbeConfig", #"TCPProbeConfig.a.interval: must be 0s or longer, not "-1s""#,
+            bad: "name: a; endpoint: 'b:1'; interval: -1s", good: "name: a; endpoint: 'b:1'; interval: 1s"),
+        document(
+            "TCPProbeConfig", #"TCPProbeConfig.a.timeout: must be 0s or longer, not "-1s""#,
+            bad: "name: a; endpoint: 'b:1'; timeout: -1s", good: "name: a; endpoint: 'b:1'; timeout: 0s"),
         document(
             "KubeSpanEndpointsConfig",
-            #"KubeSpanEndpointsConfig.extraAnnouncedEndpoints[0]: must be host:port, not "10.0.0.1""#,
-            bad: "extraAnnouncedEndpoints: [10.0.0.1]", good: "extraAnnouncedEndpoints: ['10.0.0.1:51820']"),
+            #"KubeSpanEndpointsConfig.extraAnnouncedEndpoints[0]: must be address:port, an IPv6 "#
+                + #"address in brackets, not "a.example:51820""#,
+            bad: "extraAnnouncedEndpoints: ['a.example:51820']",
+            good: "extraAnnouncedEndpoints: ['10.0.0.1:51820']"),
     ]
 
     private static let peers: [ValidationCase] = [
@@ -178,8 +224,13 @@ struct DocumentValidationTests {
             "publicKey: \(key), presharedKey: \(key)"
         ),
         (
-            "endpoint", #"must be host:port, not "a""#, "publicKey: \(key), endpoint: a",
-            "publicKey: \(key), endpoint: '1.2.3.4:5'"
+            "endpoint", #"must be address:port, an IPv6 address in brackets, not "a.example:1""#,
+            "publicKey: \(key), endpoint: 'a.example:1'", "publicKey: \(key), endpoint: '[fd00::1]:5'"
+        ),
+        (
+            "persistentKeepaliveInterval", #"must be 0s or longer, not "-5s""#,
+            "publicKey: \(key), persistentKeepaliveInterval: -5s",
+            "publicKey: \(key), persistentKeepaliveInterval: 25s"
         ),
         (
             "allowedIPs[0]", #"\#(network), not "a""#, "publicKey: \(key), allowedIPs: [a]",
@@ -192,11 +243,50 @@ struct DocumentValidationTests {
             good: "name: a; privateKey: \(key); peers: [{\(good)}]")
     }
 
-    static let cases = links + hardwareAddresses + bondNames + linkKinds + peers
+    private static let routingRules: [ValidationCase] =
+        [
+            document(
+                "RoutingRuleConfig",
+                #"RoutingRuleConfig.32766.name: must be the rule's priority, 1 to 32765 but not 32500, not "32766""#,
+                bad: "name: 32766; table: 100", good: "name: 32765; table: 100"),
+            document(
+                "RoutingRuleConfig",
+                #"RoutingRuleConfig.1000.table: is required, or else an action other than unicast"#,
+                bad: "name: 1000; action: unicast", good: "name: 1000; action: blackhole"),
+            document(
+                "RoutingRuleConfig", #"RoutingRuleConfig.1000.fwMask: needs fwMark, whose part it is"#,
+                bad: "name: 1000; table: 100; fwMask: 255",
+                good: "name: 1000; table: 100; fwMask: 255; fwMark: 1"),
+        ]
+        + ["src", "dst"].map { key in
+            document(
+                "RoutingRuleConfig", #"RoutingRuleConfig.1000.\#(key): \#(network), not "a""#,
+                bad: "name: 1000; table: 100; \(key): a", good: "name: 1000; table: 100; \(key): 10.0.0.0/8")
+        }
+
+    private static let listenPort = document(
+        "WireguardConfig", "WireguardConfig.a.listenPort: must be 0 to 65535",
+        bad: "name: a; privateKey: \(key); listenPort: 65536",
+        good: "name: a; privateKey: \(key); listenPort: 65535")
+
+    static let cases =
+        links + hardwareAddresses + bondNames + linkKinds + peers + routingRules + [listenPort]
 
     @Test("A rule refuses what breaks it, and nothing else", arguments: cases)
     func refuses(_ row: ValidationCase) throws {
         #expect(try row.bad.validated().errors.map(\.withoutPlace).joined(separator: "\n") == row.message)
         #expect(try row.good.validated().errors == [])
+    }
+
+    @Test("A bond by LACP should say how it watches its links")
+    func lacp() throws {
+        let config = TestConfig().with {
+            $0.document =
+                "kind: BondConfig\nname: a\nlinks: [b]\nbondMode: 802.3ad\nmiimon: 100\ndowndelay: 200"
+        }
+        let warning = "BondConfig.a.updelay: should be set for bondMode 802.3ad"
+        #expect(try config.validated().warnings.map(\.withoutPlace) == [warning])
+        #expect(try config.with { $0.version = TalosVersion(minor: 12) }.validated().warnings == [])
+        #expect(try config.with { $0.document += "\nupdelay: 200" }.validated().warnings == [])
     }
 }

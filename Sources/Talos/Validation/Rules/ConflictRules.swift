@@ -34,7 +34,8 @@ enum ConflictRules {
 
     private static func encryption(_ scope: ValidationScope, _ findings: inout ConfigFindings) {
         guard let system = scope.machine?["machine"]["systemDiskEncryption"] else { return }
-        for volume in scope.documents["VolumeConfig"] ?? [] where !volume["encryption"].isZero {
+        for volume in scope.documents["VolumeConfig"] ?? []
+        where !["", "none"].contains(volume["encryption"]["provider"].text) {
             let field = system[volume["name"].text.lowercased()]
             guard field.isSet else { continue }
             findings.error(

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import Platform
 
 /// Which rules hold for which kind of document.
 enum DocumentRules {
@@ -19,7 +20,8 @@ enum DocumentRules {
             ConfigRule("") { field, _, findings in
                 guard field["ntp"].isSet, field["ptp"].isSet else { return }
                 findings.error(field["ptp"], "excludes ntp: time comes from one of both")
-            }
+            },
+            ConfigRule("bootTimeout", .notNegative),
         ],
         "NetworkDefaultActionConfig": [ConfigRule("ingress", .oneOf("accept", "block"))],
         "NetworkRuleConfig": [
@@ -39,8 +41,16 @@ enum DocumentRules {
         "SideroLinkConfig": [
             ConfigRule("apiUrl", required: "where SideroLink's API answers"),
             ConfigRule("apiUrl", ValueRule.url(schemes: "https", "grpc").secret),
+            ConfigRule(
+                "apiUrl",
+                ValueRule("a URL without a path", isSecret: true) {
+                    ["", "/"].contains(URLText($0)?.path ?? "")
+                }),
         ],
-        "EventSinkConfig": [ConfigRule("endpoint", .hostAndPort)],
+        "EventSinkConfig": [
+            ConfigRule("endpoint", required: "where events are sent to"),
+            ConfigRule("endpoint", .hostAndPort),
+        ],
         "KmsgLogConfig": kernelLog,
         "WatchdogTimerConfig": [
             ConfigRule("device", required: "such as /dev/watchdog0"),
@@ -51,14 +61,60 @@ enum DocumentRules {
                 findings.error(field, "must be at least 10s")
             },
         ],
-        "TrustedRootsConfig": [ConfigRule("certificates", required: "PEM text of the certificates to trust")],
         "ExtensionServiceConfig": [
+            ConfigRule("") { field, _, findings in
+                guard field["configFiles"].isZero, field["environment"].isZero else { return }
+                findings.error(field["configFiles"], "is required, or else environment")
+            },
             ConfigRule("configFiles[].content", required: "what is in the file"),
             ConfigRule("configFiles[].mountPath", required: "where the service finds the file"),
         ],
-        "PCIDriverRebindConfig": [ConfigRule("targetDriver", required: "the driver that the device gets")],
-        "KubeSpanEndpointsConfig": [ConfigRule("extraAnnouncedEndpoints[]", .hostAndPort)],
+        "KubeSpanEndpointsConfig": [ConfigRule("extraAnnouncedEndpoints[]", .addressAndPort)],
+        "RegistryAuthConfig": [
+            ConfigRule("") { field, _, findings in
+                let methods = ["auth", "username", "identityToken"].map { field[$0] }.filter { !$0.isZero }
+                guard methods.count > 1, let other = methods.last else { return }
+                findings.error(
+                    other, "excludes the others of auth, username and identityToken: set one of them")
+            }
+        ],
+        "EnvironmentConfig": [
+            ConfigRule("variables") { field, _, findings in
+                for (name, value) in field.members where !isVariableName(name) {
+                    findings.error(value, "must have a name of letters, digits and _, not a digit first")
+                }
+            }
+        ],
+        "ImageVerificationConfig": [
+            ConfigRule("rules[].image", required: "which images the rule is about"),
+            ConfigRule("rules[]", check: imageRule),
+            ConfigRule("rules[].keyless.issuer", required: "who vouches for the signer"),
+            ConfigRule("rules[].keyless") { field, _, findings in
+                guard field.isSet, field["subject"].isZero, field["subjectRegex"].isZero else { return }
+                findings.error(field["subject"], "is required, or else subjectRegex")
+            },
+            ConfigRule("rules[].publicKey.certificate", required: "PEM text of the signer's certificate"),
+        ],
     ]
+
+    private static func isVariableName(_ name: String) -> Bool {
+        name.utf8.first?.isASCIIDigit == false
+            && name.utf8.allSatisfy { $0.isASCIILetter || $0.isASCIIDigit || $0 == UInt8(ascii: "_") }
+    }
+
+    private static func imageRule(
+        _ rule: ConfigField, _ scope: ValidationScope, _ findings: inout ConfigFindings
+    ) {
+        let verifiers = ["keyless", "publicKey"].map { rule[$0] }.filter(\.isSet)
+        let outcomes = ["skip", "deny"].map { rule[$0] }.filter(\.isTrue)
+        if outcomes.count == 2 { findings.error(rule["deny"], "excludes skip: true") }
+        if verifiers.count == 2 { findings.error(rule["publicKey"], "excludes keyless: set one of both") }
+        switch (outcomes.isEmpty, verifiers.first) {
+        case (true, nil): findings.error(rule["keyless"], "is required, or else publicKey, skip or deny")
+        case (false, let verifier?): findings.error(verifier, "must not be set beside skip or deny: true")
+        default: break
+        }
+    }
 
     private static let hostname = [
         ConfigRule("auto", .oneOf("stable", "off")),

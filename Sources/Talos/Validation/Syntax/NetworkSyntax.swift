@@ -33,6 +33,17 @@ enum NetworkSyntax {
         return url.port != nil && !url.host.isEmpty && url.path.isEmpty
     }
 
+    /// An address and a port; an IPv6 address in brackets.
+    static func isAddressAndPort(_ text: String) -> Bool {
+        guard isHostAndPort(text), let url = URLText("//" + text) else { return false }
+        return isAddress(url.host)
+    }
+
+    /// Whether this is the address that stands for any other, with or without the length of its network.
+    static func isUnspecified(_ text: String) -> Bool {
+        IPAddress(text.prefix { $0 != "/" })?.bytes.allSatisfy { $0 == 0 } == true
+    }
+
     /// A port, or the first and last of several: `8080`, `30000-32767`.
     static func isPortRange(_ text: String) -> Bool {
         let ends = text.split(separator: "-", omittingEmptySubsequences: false).map { Int(plainDecimal: $0) }
