@@ -53,6 +53,10 @@ struct MachineValidationTests {
             \.machine, bad: "install: {diskSelector: {type: tape}}",
             good: "install: {diskSelector: {type: nvme}}"),
         ValidationCase(
+            "machine.install.diskSelector.name: is no longer supported by Talos: select by another field",
+            \.machine, bad: "install: {diskSelector: {name: a}}", good: "install: {diskSelector: {model: a}}",
+            in: TestConfig().with { $0.mode = .metal }),
+        ValidationCase(
             "machine.install.extraKernelArgs: excludes machine.install.grubUseUKICmdline: true, which takes the "
                 + "arguments of the boot image; set that to false, or leave the arguments to a schematic",
             \.machine, bad: "install: {disk: a, extraKernelArgs: [quiet], grubUseUKICmdline: true}",
@@ -97,6 +101,9 @@ struct MachineValidationTests {
                 "\(path).keys[1].slot: must be unique, but another key has the same slot", \.machine,
                 bad: text("[{nodeID: {}, slot: 0}, {static: {passphrase: a}, slot: 0}]"),
                 good: text("[{nodeID: {}, slot: 0}, {static: {passphrase: a}, slot: 1}]")),
+            ValidationCase(
+                "\(path).keys: is required: what the volume is unlocked with", \.machine,
+                bad: "systemDiskEncryption: {\(label): {}}", good: "systemDiskEncryption: {}"),
             ValidationCase(
                 "\(path).keys[0]: must have one of static, nodeID, kms, tpm", \.machine,
                 bad: text("[{slot: 0}]"),
@@ -347,6 +354,15 @@ struct MachineValidationTests {
     static let cases =
         machine + encryption + features + node + kubelet + cluster + etcdSubnets + services + runtimeSpec
         + authorization + resources + registries
+
+    @Test("Talos before 1.13 takes a forwarding that host DNS does not do")
+    func forwarding() throws {
+        let config = TestConfig().with {
+            $0.machine = "features: {hostDNS: {forwardKubeDNSToHost: true}}"
+            $0.version = TalosVersion(minor: 12)
+        }
+        #expect(try config.validated().errors == [])
+    }
 
     @Test("A rule refuses what breaks it, and nothing else", arguments: cases)
     func refuses(_ row: ValidationCase) throws {

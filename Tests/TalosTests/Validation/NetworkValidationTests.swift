@@ -28,10 +28,6 @@ struct NetworkValidationTests {
             "[0].deviceSelector: must say what the interface is like, with at least one field",
             bad: "{deviceSelector: {}}", good: "{deviceSelector: {physical: false}}"),
         devices(
-            "[0].bond.deviceSelectors[0]: must say what the interface is like, with at least one field",
-            bad: "{interface: a, bond: {deviceSelectors: [{}]}}",
-            good: "{interface: a, bond: {deviceSelectors: [{hardwareAddr: '00:*'}]}}"),
-        devices(
             "[0].bond.deviceSelectors: excludes interfaces: set one of both",
             bad: "{interface: a, bond: {interfaces: [b], deviceSelectors: [{driver: virtio}]}}",
             good: "{interface: a, bond: {interfaces: [b]}}"),

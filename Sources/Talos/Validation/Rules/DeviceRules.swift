@@ -22,7 +22,6 @@ enum DeviceRules {
             }
         },
         ConfigRule("machine.network.interfaces[].deviceSelector", check: selector),
-        ConfigRule("machine.network.interfaces[].bond.deviceSelectors[]", check: selector),
         ConfigRule("machine.network.interfaces[].bond") { field, _, findings in
             guard !field["interfaces"].isZero, !field["deviceSelectors"].isZero else { return }
             findings.error(field["deviceSelectors"], "excludes interfaces: set one of both")

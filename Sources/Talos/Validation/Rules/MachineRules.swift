@@ -71,6 +71,11 @@ enum MachineRules {
             "machine.install.diskSelector.size",
             ValueRule("a size, or a comparison such as \">= 1TB\"", holds: GoSyntax.isSizeComparison)),
         ConfigRule("machine.install.diskSelector.type", .oneOf("ssd", "hdd", "nvme", "sd")),
+        ConfigRule("machine.install.diskSelector.name", when: .in(.metal).since(9)) { field, _, findings in
+            if !field.isZero {
+                findings.error(field, "is no longer supported by Talos: select by another field")
+            }
+        },
         ConfigRule("machine.install", when: .in(.metal).since(12)) { field, _, findings in
             guard field["grubUseUKICmdline"].isTrue, !field["extraKernelArgs"].isZero else { return }
             findings.error(

@@ -26,7 +26,7 @@ enum NodeRules {
 
     private static let features = [
         ConfigRule("machine.features.nodeAddressSortAlgorithm", .oneOf("v1", "v2")),
-        ConfigRule("machine.features.hostDNS") { field, _, findings in
+        ConfigRule("machine.features.hostDNS", when: .since(13)) { field, _, findings in
             guard field["forwardKubeDNSToHost"].isTrue, !field["enabled"].isTrue else { return }
             findings.error(field["forwardKubeDNSToHost"], "needs machine.features.hostDNS.enabled: true")
         },

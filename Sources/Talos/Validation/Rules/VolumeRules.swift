@@ -127,7 +127,7 @@ enum VolumeRules {
     private static let methods = ["static", "nodeID", "kms", "tpm"]
 
     static func encryption(_ field: ConfigField, _ scope: ValidationScope, _ findings: inout ConfigFindings) {
-        guard !field.isZero else { return }
+        guard field.isSet else { return }
         if field["keys"].isZero {
             findings.error(field["keys"], "is required: what the volume is unlocked with")
         }
