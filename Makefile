@@ -6,12 +6,13 @@ SHELL := /bin/bash -euo pipefail
 # An undeclared import of a target is an error, also when the target happens to be built already.
 SWIFT_FLAGS := --explicit-target-dependency-import-check error
 # Those with locks and threads; they are run again under the thread sanitizer.
-CONCURRENT_TESTS := ^(HTTPTests|KubernetesTests|ControllerRuntimeTests|ObservabilityTests)\.
+CONCURRENT_TESTS := ^(PKITests|HTTPTests|KubernetesTests|ControllerRuntimeTests|ObservabilityTests)\.
 # Those that need a control plane, or tools besides the compiler.
 NOT_UNIT_TESTS := ^(Integration|Packaging)Tests\.
 TSAN_FLAGS := --sanitize=thread --scratch-path .build/tsan
 # The other linker has 200 warnings about symbols of the sanitizer.
 ASAN_FLAGS := --sanitize=address --scratch-path .build/asan -Xswiftc -use-ld=lld
+LEAK_OPTIONS := LSAN_OPTIONS=suppressions=$(CURDIR)/hack/leak-suppressions.txt:print_suppressions=0
 # What the program says it was built from, as far as that is known; the date is that of the commit.
 REVISION ?= $(shell git describe --always --dirty --abbrev=40 --exclude='*' 2>/dev/null)
 SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null)
@@ -158,11 +159,11 @@ tsan: build-deps ## Run the concurrent tests under the thread sanitizer
 
 .PHONY: asan
 asan: build-deps ## Run the unit tests under the address sanitizer, which finds leaks too
-	hack/test.sh $(ASAN_FLAGS) --skip '$(NOT_UNIT_TESTS)'
+	$(LEAK_OPTIONS) hack/test.sh $(ASAN_FLAGS) --skip '$(NOT_UNIT_TESTS)'
 
 .PHONY: sanitize
 sanitize: test-deps ## Run every test under either sanitizer, with the program built alike
-	hack/test.sh $(ASAN_FLAGS)
+	$(LEAK_OPTIONS) hack/test.sh $(ASAN_FLAGS)
 	hack/test.sh $(TSAN_FLAGS)
 
 .PHONY: fuzz
