@@ -145,7 +145,7 @@ struct CreationTests {
     @Test("every example is accepted by kubectl and converges, and no secret of it is logged")
     func examples() async throws {
         try await Scenario.run("examples") { scenario in
-            let process = try scenario.startOperator()
+            let process = try await scenario.startConfigOperator(layers: "kube-public")
             try await scenario.controlPlane.kubectl(
                 "apply", "-n", scenario.namespace, "-f", "\(Repository.root)/examples")
             let names = try await scenario.client.list(
