@@ -190,10 +190,17 @@ extension StrategicMerge {
         {
             return nil
         }
-        let place =
-            isUnset(wanted)
-            ? elements.firstIndex { isUnset($0[key]) } : elements.firstIndex { $0[key]?.json == wanted?.json }
-        return place.map { ($0, key) }
+        return elements.firstIndex { isSame($0[key], wanted) }.map { ($0, key) }
+    }
+
+    /// Whether two merge keys say the same; in a selector an empty text is the same as none.
+    private static func isSame(_ left: ConfigNode?, _ right: ConfigNode?) -> Bool {
+        guard let some = left?.members, let others = right?.members else {
+            return isUnset(left) ? isUnset(right) : left?.json == right?.json
+        }
+        return [(some, right), (others, left)].allSatisfy { members, other in
+            members.allSatisfy { isUnset($0.node) || other?[$0.key]?.json == $0.node.json }
+        }
     }
 
     /// Whether a merge key is like no other, since Talos compares the pointers in it and not what they point at.

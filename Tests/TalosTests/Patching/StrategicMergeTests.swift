@@ -234,6 +234,23 @@ struct StrategicMergeTests {
                           - {dhcp: true}
                     """),
             Case(
+                name: "selectors are equal in any order and but for empty texts",
+                left: "machine: {network: {interfaces: [{deviceSelector: {driver: a, busPath: b}, mtu: 1}]}}",
+                right: """
+                    machine:
+                      network:
+                        interfaces:
+                          - {deviceSelector: {busPath: b, pciID: '', driver: a}, mtu: 2}
+                          - {deviceSelector: {busPath: b}, mtu: 3}
+                    """,
+                result: """
+                    machine:
+                      network:
+                        interfaces:
+                          - {deviceSelector: {driver: a, busPath: b}, mtu: 2}
+                          - {deviceSelector: {busPath: b}, mtu: 3}
+                    """),
+            Case(
                 name: "a selector that says whether a device is physical equals no other",
                 left:
                     "machine: {network: {interfaces: [{deviceSelector: {driver: a, physical: true}, mtu: 1}]}}",
