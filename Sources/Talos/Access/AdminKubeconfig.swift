@@ -57,33 +57,6 @@ package struct AdminKubeconfig: Sendable, Hashable {
     }
 }
 
-extension AdminKubeconfig {
-    /// Reads a kubeconfig of the form that `yaml` has, to tell whether it must be made anew.
-    ///
-    /// - Throws: what it lacks, by name and never by value.
-    package init(yaml text: String, source: String) throws(ConfigProblems) {
-        let document = try SecretsReader.document(in: text, source: source, kind: "a kubeconfig")
-        var reader = SecretsReader(source: source)
-        let root = reader.checked(SecretsReader.Place(document))
-        let cluster = reader.first("clusters", of: root)
-        let server = reader.object("cluster", of: cluster)
-        let user = reader.object("user", of: reader.first("users", of: root))
-        clusterName = reader.text("name", of: cluster)
-        endpoint = reader.text("server", of: server)
-        authority = reader.bytes("certificate-authority-data", of: server)
-        client = KeyAndCertificate(
-            crt: reader.bytes("client-certificate-data", of: user),
-            key: reader.bytes("client-key-data", of: user))
-        try reader.finish()
-        do throws(PKIError) {
-            expiry = try Certificate(pem: client.crt, what: "it").notAfter
-        } catch {
-            let path = user.path.appending("client-certificate-data")
-            throw ConfigProblems(ConfigProblem(source: source, path: path, problem: "\(error)"))
-        }
-    }
-}
-
 extension AdminKubeconfig: CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
     package var description: String { "AdminKubeconfig(redacted)" }
     package var debugDescription: String { description }

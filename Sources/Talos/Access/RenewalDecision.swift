@@ -24,6 +24,11 @@ package enum RenewalDecision: Sendable, Hashable {
     case keep(until: Timestamp)
     case renew(Reason)
 
+    /// Whether the certificate is good.
+    package var keeps: Bool {
+        if case .keep = self { true } else { false }
+    }
+
     /// Decides for a certificate and its key.
     ///
     /// - Parameters:

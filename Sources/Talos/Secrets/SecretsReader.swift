@@ -92,16 +92,6 @@ struct SecretsReader {
         return Place(nil, at: place.path)
     }
 
-    /// The first object of a list, which must be there.
-    mutating func first(_ name: String, of place: Place) -> Place {
-        let list = member(name, of: place)
-        guard let element = list.node?.elements?.first, element.members != nil else {
-            report(list, "must be a list of objects, at least one")
-            return Place(nil, at: list.path.appending(0))
-        }
-        return Place(element, at: list.path.appending(0))
-    }
-
     /// A string; empty where it is missing.
     mutating func text(_ name: String, of place: Place) -> String {
         text(member(name, of: place))

@@ -106,7 +106,7 @@ struct ConfiguredCluster {
         files.add("\(directory)/talosconfig", talosconfig, isSecret: true)
     }
 
-    /// The talosconfig that is there already, if it is still good for half a year; otherwise a new one.
+    /// The talosconfig that is there already, if its certificate is not due for renewal; otherwise a new one.
     private func talosconfig(_ endpoints: [String], at path: String) async throws(CommandFailure) -> String {
         // The specification may bring an authority of its own.
         let bundle = cluster.spec.secrets(from: secrets.bundle)
@@ -114,7 +114,10 @@ struct ConfiguredCluster {
         let now = SystemClock().timestamp
         if let old = Self.read(path), let context = old.current, context.name == name,
             context.authority == bundle.os.crt, context.endpoints == endpoints,
-            old.expiry > now + TalosClientConfiguration.talosctlLifetime / 2
+            RenewalDecision(
+                client: context.client, authority: bundle.os.crt,
+                lifetime: TalosClientConfiguration.talosctlLifetime, now: now
+            ).keeps
         {
             return old.yaml
         }
