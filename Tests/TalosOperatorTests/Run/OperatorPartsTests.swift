@@ -140,6 +140,8 @@ struct OperatorPartsTests {
     func unreachable() async throws {
         var settings = settings
         settings.watchNamespaces = ["a", "b"]
+        // When that is over the program ends itself, here with all other tests, and it may be on a busy machine.
+        settings.gracePeriod = .seconds(86_400)
         let program = try Operator(settings, environment: [:], logger: logger)
         #expect(await program.run(until: {}) == 0)
         let messages = sink.lines.filter { $0.contains("\"message\":\"St") }
