@@ -16,16 +16,16 @@ package struct TOPFImport {
     private static let knownNodeKeys: Set = [
         "host", "ip", "role", "data", "talosVersion", "schematicId", "factory", "platform", "secureboot",
     ]
-    /// The schematic without anything, which TOPF takes where none is named.
-    private static let vanilla = "376567988ad370138ad8b2698212367b8edcb69b5fd68c80be1f2ec7d603b4ba"
 
-    private let configuration: ImportedObject
-    private let files: [SourceFile]
+    let configuration: ImportedObject
+    let files: [SourceFile]
     private let environment: [String: String]
     private let talosVersion: String
     private let isEncrypted: Bool
-    private let nodes: [ImportedObject]
-    private var draft: ClusterDraft
+    let nodes: [ImportedObject]
+    var draft: ClusterDraft
+    /// The schematics that files of `schematicId` stand for, by node.
+    var schematicIDs: [Int: String] = [:]
 
     /// Imports a directory, of which `configuration` is `topf.yaml`.
     ///
@@ -106,7 +106,7 @@ extension TOPFImport {
                     .changed, file: file, path: "talosVersion",
                     reason: "TOPF takes the version that it was built with; here it is \(talosVersion)"))
         }
-        draft.spec["schematic"] = .object(try schematic())
+        try addSchematic()
         if var data = try configuration.map("data") {
             if data["node"] != nil {
                 data["node"] = nil
@@ -134,37 +134,11 @@ extension TOPFImport {
             }
         }
     }
-
-    /// `spec.schematic` of what holds for all nodes.
-    private mutating func schematic() throws(ConfigProblems) -> JSONObject {
-        var schematic: JSONObject
-        let id = try configuration.text("schematicId") ?? Self.vanilla
-        if id.hasPrefix("@") {
-            schematic = try schematicDocument(String(id.dropFirst()), at: configuration)
-        } else {
-            schematic = ["id": .string(id)]
-        }
-        if let platform = try configuration.text("platform") { schematic["platform"] = .string(platform) }
-        if let factory = try configuration.text("factory") { schematic["factory"] = .string(factory) }
-        if try configuration.flag("secureboot") == true { schematic["secureboot"] = true }
-        return schematic
-    }
-
-    private func schematicDocument(
-        _ path: String, at place: ImportedObject
-    ) throws(ConfigProblems) -> JSONObject {
-        guard let file = files.first(where: { $0.path == path }) else {
-            throw place.problem("schematicId", "there is no file \(path)")
-        }
-        guard path.hasSuffix(".tpl") else { return try ImportedObject.read(file).object }
-        let text = try evaluated(file, for: nil)
-        return try ImportedObject.read(SourceFile(path: path, text: text)).object
-    }
 }
 
 extension TOPFImport {
     private mutating func addLayers() throws(ConfigProblems) {
-        addNodeImages(try nodeImages())
+        try addNodeImages()
         for file in files {
             let parts = file.path.split(separator: "/", maxSplits: 2)
             switch parts.first {
@@ -180,40 +154,6 @@ extension TOPFImport {
                 try add(file, to: .machine(draft.machineName(index)))
             default: continue  // A file that a field names.
             }
-        }
-    }
-
-    /// The installer images of nodes that differ from the others.
-    private func nodeImages() throws(ConfigProblems) -> [(index: Int, image: String)] {
-        var images: [(Int, String)] = []
-        let keys = ["talosVersion", "schematicId", "factory", "platform", "secureboot"]
-        for (index, node) in nodes.enumerated() where keys.contains(where: { node.object[$0] != nil }) {
-            func text(_ key: String, _ fallback: String) throws(ConfigProblems) -> String {
-                if let own = try node.text(key) { return own }
-                return try configuration.text(key) ?? fallback
-            }
-            var id = try text("schematicId", Self.vanilla)
-            if id.hasPrefix("@") {
-                let path = String(id.dropFirst())
-                let document = try schematicDocument(path, at: node)
-                id = try Schematic(reading: .object(document)).id
-            }
-            let isSecureCluster = try configuration.flag("secureboot") ?? false
-            let isSecure = try node.flag("secureboot") ?? isSecureCluster
-            let version = try node.text("talosVersion").map(ImportedVersion.text) ?? "${talosVersion}"
-            let platform = try text("platform", "metal")
-            let factory = try text("factory", "factory.talos.dev")
-            images.append(
-                (index, "\(factory)/\(platform)-installer\(isSecure ? "-secureboot" : "")/\(id):\(version)"))
-        }
-        return images
-    }
-
-    private mutating func addNodeImages(_ images: [(index: Int, image: String)]) {
-        for (index, image) in images {
-            draft.add(
-                ["machine": ["install": ["image": .string(image)]]], named: "installer image of the node",
-                to: .machine(draft.machineName(index)))
         }
     }
 
@@ -305,7 +245,7 @@ extension TOPFImport {
         case ("ClusterEndpoint", _, 1): "${cluster.endpoint}"
         case ("KubernetesVersion", _, 1): version("kubernetesVersion")
         case ("TalosVersion", _, 1): version("talosVersion")
-        case ("SchematicID", _, 1) where configuration.object["schematicId"] != nil: "${schematicID}"
+        case ("SchematicID", _, 1) where hasSchematicVariable: "${schematicID}"
         case ("Data", _, 2...): "${data.\(keys.dropFirst().joined(separator: "."))}"
         case ("Node", "Host", 2): "${data.node.host}"
         case ("Node", "IP", 2): "${data.node.ip}"
@@ -324,6 +264,11 @@ extension TOPFImport {
     private func hasVariable(_ version: String) -> Bool {
         configuration.object[version] != nil && configuration.object[version] == draft.spec[version]
     }
+    /// Whether the variable says the same as TOPF's field: not where the schematics differ from node to node.
+    private var hasSchematicVariable: Bool {
+        configuration.object["schematicId"] != nil && draft.spec["schematic"] != nil
+    }
+
 
     /// Adds what a template says for each node: once, if it says the same for all of them.
     private mutating func addEvaluated(_ file: SourceFile, to scope: ClusterDraft.Scope)
@@ -359,8 +304,8 @@ extension TOPFImport {
         }
     }
 
-    /// What a template says for a node, or for none.
-    private func evaluated(_ file: SourceFile, for index: Int?) throws(ConfigProblems) -> String {
+    /// What a template says for a node.
+    func evaluated(_ file: SourceFile, for index: Int) throws(ConfigProblems) -> String {
         do throws(GoTemplate.Problem) {
             return try GoTemplateEvaluation.text(
                 of: try GoTemplate(file.text), root: .object(context(index)), environment: environment)
@@ -370,7 +315,7 @@ extension TOPFImport {
     }
 
     /// What TOPF's templates see, for a node that was not asked.
-    private func context(_ index: Int?) -> JSONObject {
+    private func context(_ index: Int) -> JSONObject {
         func text(_ key: String) -> JSONValue {
             switch configuration.object[key] ?? "" {
             case .string(let text): .string(text)
@@ -378,18 +323,17 @@ extension TOPFImport {
             case let value: .string(String(decoding: value.encoded(), as: UTF8.self))
             }
         }
-        var context: JSONObject = [
+        let data = draft.nodes[index].data
+        return [
             "ClusterName": text("clusterName"), "ClusterEndpoint": text("clusterEndpoint"),
             "KubernetesVersion": text("kubernetesVersion"), "TalosVersion": text("talosVersion"),
-            "SchematicID": text("schematicId"), "Data": configuration.object["data"] ?? [:],
+            "SchematicID": schematicIDs[index].map { .string($0) } ?? text("schematicId"),
+            "Data": configuration.object["data"] ?? [:],
+            "Node": [
+                "Host": data["host"] ?? "", "Role": data["role"] ?? "", "IP": data["ip"] ?? "",
+                "Data": data["data"] ?? [:],
+                "RuntimeData": ["TalosVersion": "", "SchematicID": "", "Stage": ""],
+            ],
         ]
-        guard let index else { return context }
-        let data = draft.nodes[index].data
-        context["Node"] = [
-            "Host": data["host"] ?? "", "Role": data["role"] ?? "", "IP": data["ip"] ?? "",
-            "Data": data["data"] ?? [:],
-            "RuntimeData": ["TalosVersion": "", "SchematicID": "", "Stage": ""],
-        ]
-        return context
     }
 }

@@ -172,6 +172,47 @@ struct TOPFImportTests {
         #expect(cluster.notes.map(\.description) == ["lost: worker/t.yaml.tpl, \(reason)"])
     }
 
+    @Test("a template of a schematic that says the same for all nodes becomes the cluster's schematic")
+    func commonSchematic() throws {
+        let template = """
+            customization:
+              extraKernelArgs: [{{ if .Node.Role }}"cluster={{ .ClusterName }}"{{ end }}]
+
+            """
+        let cluster = try imported(
+            ["s.yaml.tpl": template, "all/a.yaml.tpl": "a: {{ .SchematicID }}\n"],
+            configuration: "schematicId: \"@s.yaml.tpl\"\nfactory: f.example\n" + Self.configuration)
+        #expect(
+            spec(cluster)["schematic"]
+                == ["customization": ["extraKernelArgs": ["cluster=prod"]], "factory": "f.example"])
+        #expect(inlines(spec(cluster)["patches"]) == ["a: ${schematicID}\n"])
+        #expect(spec(cluster)["machinePatches"] == nil)
+        #expect(cluster.notes.isEmpty, "\(cluster.notes)")
+    }
+
+    @Test("where a template makes other schematics for other nodes, each machine has its own image")
+    func ownSchematics() throws {
+        let arguments = "customization: {extraKernelArgs: [role={{ .Node.Role }}]}\n"
+        let cluster = try imported(
+            ["s.yaml.tpl": arguments, "all/a.yaml.tpl": "a: {{ .SchematicID }}\n"],
+            configuration: "schematicId: \"@s.yaml.tpl\"\nplatform: aws\n" + Self.configuration)
+        #expect(spec(cluster)["schematic"] == nil)
+        for (machine, role) in [
+            ("prod-cp-0", "control-plane"), ("prod-workers-0", "worker"), ("prod-workers-1", "worker"),
+        ] {
+            let id = try Schematic(reading: "customization:\n  extraKernelArgs: [role=\(role)]\n").id
+            let layers = inlines(spec(cluster)["machinePatches"]?[machine])
+            #expect(
+                layers.first?.contains("factory.talos.dev/aws-installer/\(id):${talosVersion}") == true)
+            #expect(layers.last == "a: \(id)\n")
+        }
+        #expect(
+            cluster.notes.first?.description
+                == "changed: topf.yaml: schematicId: the template was evaluated for each node and says "
+                + "different things, so that spec.schematic is left out and each machine has an installer "
+                + "image of its own")
+    }
+
     @Test("encrypted patches get into Secrets that their layers refer to")
     func encrypted() throws {
         let cluster = try imported(
