@@ -10,8 +10,16 @@ package struct TOPFImport {
     private static let knownKeys: Set = [
         "clusterName", "clusterEndpoint", "kubernetesVersion", "talosVersion", "schematicId", "factory",
         "platform",
-        "secureboot", "patchesDir", "secretsPath", "secretsProvider", "nodesProvider", "data", "nodes",
+        "secureboot", "patchesDir", "secretsPath", "data", "nodes",
         "sops",
+    ]
+    /// Keys of TOPF's that have no counterpart, with the reason.
+    private static let lostKeys = [
+        ("nodesProvider", "programs are not run by an import"),
+        ("secretsProvider", "programs are not run by an import"),
+        ("dataProvider", "programs are not run by an import; put what it says into data"),
+        ("backups", "snapshots of etcd are taken by another tool than this one"),
+        ("configDir", "TOPF refuses it; its name is patchesDir now"),
     ]
     private static let knownNodeKeys: Set = [
         "host", "ip", "role", "data", "talosVersion", "schematicId", "factory", "platform", "secureboot",
@@ -118,10 +126,10 @@ extension TOPFImport {
             draft.spec["data"] = .object(data)
         }
         draft.holdsSecrets = isEncrypted
-        for key in ["nodesProvider", "secretsProvider"] where try configuration.text(key) != nil {
-            draft.note(ImportNote(.lost, file: file, path: key, reason: "programs are not run by an import"))
+        for (key, reason) in Self.lostKeys where configuration.object[key] ?? .null != .null {
+            draft.note(ImportNote(.lost, file: file, path: key, reason: reason))
         }
-        for key in configuration.unknownKeys(Self.knownKeys) {
+        for key in configuration.unknownKeys(Self.knownKeys.union(Self.lostKeys.map(\.0))) {
             draft.note(
                 ImportNote(.lost, file: file, path: key, reason: "no field of TOPF that is known here"))
         }
@@ -212,6 +220,7 @@ extension TOPFImport {
             switch value {
             case .null: continue
             case .object(let object) where object.isEmpty: continue
+            case .array(let elements) where elements.isEmpty: continue
             case .object:
                 let place = documents.count == 1 ? "" : ", document \(index + 1)"
                 draft.add(
@@ -255,6 +264,11 @@ extension TOPFImport {
         }
     }
 
+    /// Whether the variable says the same as TOPF's field: not where the schematics differ from node to node.
+    private var hasSchematicVariable: Bool {
+        configuration.object["schematicId"] != nil && draft.spec["schematic"] != nil
+    }
+
     private func version(_ key: String) -> String? {
         if hasVariable(key) { return "${\(key)}" }
         return configuration.object[key]?.string.map { ImportedText.escaped($0) }
@@ -264,11 +278,6 @@ extension TOPFImport {
     private func hasVariable(_ version: String) -> Bool {
         configuration.object[version] != nil && configuration.object[version] == draft.spec[version]
     }
-    /// Whether the variable says the same as TOPF's field: not where the schematics differ from node to node.
-    private var hasSchematicVariable: Bool {
-        configuration.object["schematicId"] != nil && draft.spec["schematic"] != nil
-    }
-
 
     /// Adds what a template says for each node: once, if it says the same for all of them.
     private mutating func addEvaluated(_ file: SourceFile, to scope: ClusterDraft.Scope)

@@ -226,13 +226,17 @@ struct TOPFImportTests {
 
     @Test("unknown fields, programs, references and lists of operations are reported")
     func lost() throws {
-        let more = "nodesProvider: ./nodes\nfuture: 1\n"
+        let more = "nodesProvider: ./nodes\nfuture: 1\nbackups: {s3: {endpoint: a, bucket: b}}\n"
         let cluster = try imported(
-            ["all/a.yaml": "a: ref+vault://x\n", "all/b.yaml": "- op: add\n  path: /a\n  value: 1\n"],
+            [
+                "all/a.yaml": "a: ref+vault://x\n", "all/b.yaml": "- op: add\n  path: /a\n  value: 1\n",
+                "all/c.yaml": "[]\n",
+            ],
             configuration: more + Self.configuration)
         #expect(
             cluster.notes.map(\.description) == [
                 "lost: topf.yaml: nodesProvider: programs are not run by an import",
+                "lost: topf.yaml: backups: snapshots of etcd are taken by another tool than this one",
                 "lost: topf.yaml: future: no field of TOPF that is known here",
                 "lost: all/a.yaml, line 1: a reference for vals is left as it stands; put its value there",
                 "lost: all/b.yaml, line 1: a patch must be a map of fields; TOPF takes no other either",
