@@ -10,7 +10,8 @@ struct TalhelperFields {
     ]
     /// The fields that become part of a patch, in the order in which they stand there; some are made of several.
     static let ordered = [
-        "hostname", "installDisk", "installDiskSelector", "installImage", "schematicKernelArguments",
+        "hostname", "installDisk", "installDiskSelector", "diskOfSelectorAlone", "installImage",
+        "schematicKernelArguments",
         "certSANs",
         "nodeLabels", "nodeAnnotations", "nodeTaints", "machineDisks", "machineFiles", "disableSearchDomain",
         "kernelModules", "nameservers", "networkInterfaces", "ingressFirewall", "extensionServices",
@@ -19,8 +20,10 @@ struct TalhelperFields {
     ]
     /// The fields that have no counterpart because nothing here needs them.
     static let unneeded = ["imageSchematic", "noSchematicValidate", "filenameTmpl", "extensions"]
+    /// What stands in ``ordered``, but is made of other fields.
+    private static let derived: Set = ["diskOfSelectorAlone", "installImage", "schematicKernelArguments"]
     /// All fields that nodes and roles share.
-    static let keys = Set(ordered).union(unneeded).union([
+    static let keys = Set(ordered).subtracting(derived).union(unneeded).union([
         "extraManifests", "patches", "talosImageURL", "schematic", "machineSpec",
     ])
 
@@ -74,8 +77,8 @@ struct TalhelperFields {
         switch key {
         case "hostname": addHostname(value)
         case "installDisk": set(value, "install", "disk")
-        case "installDiskSelector":
-            set(value, "install", "diskSelector")
+        case "installDiskSelector": set(value, "install", "diskSelector")
+        case "diskOfSelectorAlone":
             // Talos looks at the selector first; without the disk the configuration says so.
             if version >= TalosVersion(minor: 8) { set(["$patch": "delete"], "install", "disk") }
         case "installImage": set(value, "install", "image")

@@ -129,6 +129,10 @@ extension TalhelperImport {
             var files: [JSONValue] = []
             for part in try owner.parts(key) { files.append(.object(try withContent(part, key: "content"))) }
             return files.isEmpty ? nil : .array(files)
+        case "diskOfSelectorAlone":
+            let disk = try effective("installDisk", index)
+            let selector = try effective("installDiskSelector", index)
+            return disk == nil && selector != nil ? true : nil
         case "schematicKernelArguments":
             let schematic = node.object["schematic"] ?? group?.object["schematic"]
             return schematic?["customization"]?["extraKernelArgs"]
