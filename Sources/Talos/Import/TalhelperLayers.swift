@@ -134,6 +134,9 @@ extension TalhelperImport {
             let selector = try effective("installDiskSelector", index)
             return disk == nil && selector != nil ? true : nil
         case "schematicKernelArguments":
+            // Talos takes none beside a unified kernel image.
+            let machine = node.object["machineSpec"] ?? group?.object["machineSpec"]
+            if machine?["useUKI"]?.bool == true { return nil }
             let schematic = node.object["schematic"] ?? group?.object["schematic"]
             return schematic?["customization"]?["extraKernelArgs"]
         default:

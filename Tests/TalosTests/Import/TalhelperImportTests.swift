@@ -271,6 +271,29 @@ struct TalhelperImportTests {
                 == "my.registry/installer:${talosVersion}")
     }
 
+    @Test("a disk stays beside its selector, and goes where a node has the selector alone")
+    func disks() throws {
+        let result = try imported(cluster("", nodes: ", installDiskSelector: {size: 4GB}"))
+        #expect(result.cluster["spec"]?["talosConfig"]?["install"] == ["disk": "/dev/sda"])
+        let install = try documents(result.cluster["spec"]?["controlPlane"]?["patches"], 0)[0]["machine"]?[
+            "install"]
+        #expect(install == ["diskSelector": ["size": "4GB"]])
+    }
+
+    @Test("kernel arguments of a schematic are the installer's too up to Talos 1.11, but for a kernel image")
+    func kernelArguments() throws {
+        let schematic = ", schematic: {customization: {extraKernelArgs: [a=b]}}"
+        func arguments(_ talos: String, _ more: String) throws -> JSONValue? {
+            let result = try imported(cluster("", talos: talos, nodes: schematic + more))
+            return try documents(result.cluster["spec"]?["controlPlane"]?["patches"], 0)[0]["machine"]?[
+                "install"]?["extraKernelArgs"]
+        }
+        #expect(try arguments("v1.11.2", "") == ["a=b"])
+        #expect(try arguments("v1.11.2", ", machineSpec: {secureboot: true}") == ["a=b"])
+        #expect(try arguments("v1.11.2", ", machineSpec: {useUKI: true}") == nil)
+        #expect(try arguments("v1.12.2", "") == nil)
+    }
+
     @Test("what has no counterpart is reported")
     func lost() throws {
         let result = try imported(
