@@ -47,13 +47,15 @@ struct GoTemplate {
 
     /// The template as a text of a layer, if it is made of nothing but text and fields for which `replacement` has a
     /// variable or a value; otherwise nil.
-    func asLayer(_ replacement: ([String]) -> String?) -> String? {
+    ///
+    /// Text that would begin a variable is escaped, unless the caller does so later.
+    func asLayer(escaping: Bool = true, _ replacement: ([String]) -> String?) -> String? {
         var result = ""
         for (index, node) in nodes.enumerated() {
             switch node {
             case .text(let text):
                 let isFollowed = nodes.indices.contains(index + 1)
-                result += ImportedText.escaped(text, before: isFollowed ? "$" : nil)
+                result += escaping ? ImportedText.escaped(text, before: isFollowed ? "$" : nil) : text
             case .action(let pipeline, _):
                 guard pipeline.variables.isEmpty, let first = pipeline.commands.first, first.count == 1,
                     case .field(let keys)? = first.first, let text = replacement(keys)

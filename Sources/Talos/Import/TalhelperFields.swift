@@ -52,6 +52,7 @@ struct TalhelperFields {
         switch keys {
         case ["MachineConfig", "MachineNetwork", "NetworkHostname"]: "${data.node.hostname}"
         case ["ClusterConfig", "ClusterName"]: "${cluster.name}"
+        case ["ClusterConfig", "ControlPlane", "Endpoint"]: "${cluster.endpoint}"
         case ["MachineConfig", "MachineType"]: "${machine.role}"
         default: nil
         }

@@ -55,9 +55,13 @@ extension TalhelperImport {
 
     /// The installer image of a node that has one of its own.
     func installImage(_ index: Int) throws(ConfigProblems) -> String? {
-        guard commonImage == nil else { return nil }
+        commonImage == nil ? try image(index, version: "${talosVersion}") : nil
+    }
+
+    /// The installer image of a node as talhelper names it.
+    func image(_ index: Int, version: String) throws(ConfigProblems) -> String {
         let parts = imageParts(index)
-        if let url = parts.url?.string { return "\(url):${talosVersion}" }
+        if let url = parts.url?.string { return "\(url):\(version)" }
         let id = try parts.schematic.map { schematic throws(ConfigProblems) in
             try Schematic(reading: schematic).id
         }
@@ -68,7 +72,7 @@ extension TalhelperImport {
                 of: try GoTemplate(pattern),
                 root: [
                     "RegistryURL": .string(factory), "ID": .string(id ?? Self.vanilla),
-                    "Version": "${talosVersion}", "Secureboot": .bool(parts.isSecure),
+                    "Version": .string(version), "Secureboot": .bool(parts.isSecure),
                     "Mode": .string(parts.platform),
                 ], environment: [:])
         } catch {

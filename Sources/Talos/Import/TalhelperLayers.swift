@@ -45,7 +45,7 @@ extension TalhelperImport {
     }
 
     /// Which nodes have a role.
-    private func indices(_ isControlPlane: Bool) -> [Int] {
+    func indices(_ isControlPlane: Bool) -> [Int] {
         draft.nodes.indices.filter { draft.nodes[$0].isControlPlane == isControlPlane }
     }
 
@@ -112,7 +112,7 @@ extension TalhelperImport {
     }
 
     /// A field of a node, or of its role if it says nothing.
-    private func effective(_ key: String, _ index: Int) throws(ConfigProblems) -> JSONValue? {
+    private mutating func effective(_ key: String, _ index: Int) throws(ConfigProblems) -> JSONValue? {
         let node = nodes[index]
         let group = groups[draft.nodes[index].isControlPlane]
         switch key {
@@ -129,6 +129,11 @@ extension TalhelperImport {
             var files: [JSONValue] = []
             for part in try owner.parts(key) { files.append(.object(try withContent(part, key: "content"))) }
             return files.isEmpty ? nil : .array(files)
+        case "nodeLabels", "nodeAnnotations":
+            guard let place = node.object[key] == nil ? group : node, let object = try place.map(key)
+            else { return nil }
+            let values = try withoutTemplates(object, key, of: place, for: index)
+            return values.isEmpty ? nil : .object(values)
         case "diskOfSelectorAlone":
             let disk = try effective("installDisk", index)
             let selector = try effective("installDiskSelector", index)
@@ -164,7 +169,7 @@ extension TalhelperImport {
     }
 
     /// The object with all its texts written so that no `$` in them begins a variable; variables of ours stay.
-    private static func escaped(_ object: JSONObject) -> JSONObject {
+    static func escaped(_ object: JSONObject) -> JSONObject {
         JSONObject(object.members.map { .init(key: $0.key, value: escaped($0.value, at: $0.key)) })
     }
 
@@ -173,125 +178,13 @@ extension TalhelperImport {
         case .string(let text):
             // The one text that importers put a variable into.
             let variable = "${talosVersion}"
-            guard key == "image", text.hasSuffix(variable) else { return .string(ImportedText.escaped(text)) }
+            guard key == "image", text.hasSuffix(variable) else {
+                return .string(withVariables(ImportedText.escaped(text)))
+            }
             return .string(ImportedText.escaped(text.dropLast(variable.count)) + variable)
         case .array(let elements): return .array(elements.map { escaped($0, at: key) })
         case .object(let object): return .object(escaped(object))
         default: return value
         }
-    }
-}
-
-extension TalhelperImport {
-    /// Adds the patches and manifests of a role and its nodes.
-    private mutating func addPatches(_ isControlPlane: Bool) throws(ConfigProblems) {
-        let scope: ClusterDraft.Scope = isControlPlane ? .controlPlane : .workers
-        let indices = indices(isControlPlane)
-        for key in ["patches", "extraManifests"] {
-            let flag = key == "patches" ? "overridePatches" : "overrideExtraManifests"
-            let common = try groups[isControlPlane]?.list(key) ?? []
-            let path = "\(isControlPlane ? "controlPlane" : "worker").\(key)"
-            var overriding: Set<Int> = []
-            for index in indices where try nodes[index].flag(flag) == true { overriding.insert(index) }
-            if overriding.isEmpty, !indices.isEmpty { try addPatches(common, at: path, to: scope, key) }
-            for index in indices {
-                let machine = ClusterDraft.Scope.machine(draft.machineName(index))
-                if !overriding.isEmpty, !overriding.contains(index) {
-                    try addPatches(common, at: path, to: machine, key)
-                }
-                let ownPath = "\(nodes[index].path.appending(key))"
-                try addPatches(try nodes[index].list(key), at: ownPath, to: machine, key)
-            }
-        }
-    }
-
-    private mutating func addPatches(
-        _ patches: [JSONValue], at path: String, to scope: ClusterDraft.Scope, _ key: String = "patches"
-    ) throws(ConfigProblems) {
-        for (index, patch) in patches.enumerated() {
-            let place = "\(path)[\(index)]"
-            guard let text = patch.string else {
-                lose(place, "must be a text")
-                continue
-            }
-            let isReference = key == "extraManifests" || text.hasPrefix("@")
-            guard isReference else {
-                addPatch(text, named: "talconfig.yaml: \(place)", at: place, isSecret: false, to: scope)
-                continue
-            }
-            let name = text.hasPrefix("@") ? String(text.dropFirst()) : text
-            guard let file = files[name] else {
-                throw ConfigProblems(
-                    ConfigProblem(source: configuration.file, problem: "\(place): there is no file \(name)"))
-            }
-            let content = try environment.substituted(file)
-            addPatch(content, named: name, at: place, isSecret: file.wasEncrypted, to: scope)
-        }
-    }
-
-    private mutating func addPatch(
-        _ text: String, named name: String, at place: String, isSecret: Bool, to scope: ClusterDraft.Scope
-    ) {
-        let values: [JSONValue]
-        do throws(YAMLError) {
-            values = try YAML.imported(text).filter { $0 != .null }
-        } catch {
-            return lose(place, "\(error)")
-        }
-        guard !values.isEmpty else { return }
-        if values.count == 1, case .array(let operations) = values[0] {
-            return addOperations(operations, text, named: name, at: place, isSecret: isSecret, to: scope)
-        }
-        draft.add(translated(text, at: place), named: name, isSecret: isSecret, to: scope)
-    }
-
-    /// A patch with talhelper's templates as variables, as far as they are known.
-    private mutating func translated(_ text: String, at place: String) -> String {
-        guard text.contains("{{") else { return ImportedText.escaped(text) }
-        do throws(GoTemplate.Problem) {
-            if let translated = try GoTemplate(text).asLayer(TalhelperFields.variable) {
-                return translated
-            }
-        } catch {
-            // What cannot be read is no template of talhelper's.
-        }
-        draft.note(
-            ImportNote(
-                .lost, file: configuration.file, path: place, reason: "its {{ … }} are left as they stand"))
-        return ImportedText.escaped(text)
-    }
-
-    /// Whether all configurations have one document, so that Talos takes operations for them.
-    private var hasOneDocument: Bool {
-        guard version < TalosVersion(minor: 12) else { return false }
-        let places = nodes + Array(groups.values)
-        let hasFields = places.contains { place in
-            TalhelperFields.documentKeys.contains { key in
-                place.object[key] != nil
-                    && TalhelperFields.oldestMinor[key].map { version >= TalosVersion(minor: $0) } ?? true
-            }
-        }
-        let texts =
-            (places + [configuration]).flatMap { $0.object["patches"]?.array ?? [] }.compactMap(\.string)
-            + files.values.map(\.text)
-        return !hasFields && !texts.contains { $0.hasPrefix("kind:") || $0.contains("\nkind:") }
-    }
-
-    private mutating func addOperations(
-        _ operations: [JSONValue], _ text: String, named name: String, at place: String, isSecret: Bool,
-        to scope: ClusterDraft.Scope
-    ) {
-        if hasOneDocument {
-            return draft.add(ImportedText.escaped(text), named: name, isSecret: isSecret, to: scope)
-        }
-        let needsDeletion = text.contains("remove") && version < TalosVersion(minor: 8)
-        guard !needsDeletion, let patch = OperationsAsPatch.patch(of: operations) else {
-            change(
-                place,
-                "its operations stay as they are, which Talos takes for configurations of one document only")
-            return draft.add(ImportedText.escaped(text), named: name, isSecret: isSecret, to: scope)
-        }
-        change(place, "its operations became a strategic merge patch, which appends to lists")
-        draft.add(Self.escaped(patch), named: name, isSecret: isSecret, to: scope)
     }
 }

@@ -294,6 +294,75 @@ struct TalhelperImportTests {
         #expect(try arguments("v1.12.2", "") == nil)
     }
 
+    @Test("templates in labels and annotations become variables or values, and others are left out")
+    func labels() throws {
+        let labels = """
+            worker:
+              nodeLabels:
+                name: "{{ .MachineConfig.MachineNetwork.NetworkHostname }}-$x"
+                type: '{{ .MachineConfig.MachineType | upper }}'
+                lost: "{{ .MachineConfig.MachineToken }}"
+            """
+        let result = try imported(
+            cluster(
+                labels,
+                nodes: ", nodeAnnotations: {image: \"{{ .MachineConfig.MachineInstall.InstallImage }}\"}"),
+            env: "x: y\n")
+        let id = "376567988ad370138ad8b2698212367b8edcb69b5fd68c80be1f2ec7d603b4ba"
+        #expect(
+            try documents(workers(result), 0)[0]["machine"]?["nodeLabels"]
+                == ["name": "${data.node.hostname}-y", "type": "WORKER"])
+        #expect(
+            try documents(result.cluster["spec"]?["controlPlane"]?["patches"], 0)[0]["machine"]?[
+                "nodeAnnotations"] == ["image": .string("factory.talos.dev/installer/\(id):v1.11.2")])
+        #expect(
+            result.notes.map(\.description) == [
+                "changed: talconfig.yaml: nodes[0].nodeAnnotations.image: its template was evaluated for each node",
+                "changed: talconfig.yaml: worker.nodeLabels.type: its template was evaluated for each node",
+                "lost: talconfig.yaml: worker.nodeLabels.lost: its template cannot be evaluated: "
+                    + "there is no .MachineConfig.MachineToken",
+            ])
+    }
+
+    @Test("templates of patches become variables, or are evaluated with the file and what is known of nodes")
+    func templates() throws {
+        let result = try imported(
+            cluster(
+                """
+                patches:
+                  - "a: \\"{{ .ClusterConfig.ClusterName }}\\""
+                  - "@hosts.yaml"
+                worker:
+                  patches: ["@own.yaml", "b: '{{ .MachineConfig.MachineToken }}'"]
+                """),
+            env: "D: dee\n",
+            files: [
+                "hosts.yaml":
+                    "{{ range $i, $n := .TalConfig.Nodes }}{{ $n.Hostname }}: {{ $n.IPAddress }} $D\n{{ end }}",
+                "own.yaml": "c: {{ .MachineConfig.MachineNetwork.NetworkHostname | upper }}-${D}\n",
+            ])
+        let spec = try #require(result.cluster["spec"])
+        #expect(
+            spec["patches"]?.array?.map { $0["inline"] } == [
+                "a: \"${cluster.name}\"\n", "m1: 10.0.0.11 dee\nw1: 10.0.0.21 dee\nw2: 10.0.0.22 dee\n",
+            ])
+        #expect(workers(result)?.array?.map { $0["inline"] } == ["b: '{{ .MachineConfig.MachineToken }}'\n"])
+        #expect(spec["machinePatches"]?["home-workers-1"]?.array?.last?["inline"] == "c: W2-dee\n")
+        #expect(
+            result.notes.map { "\($0.kind) \($0.path)" } == [
+                "changed patches[1]", "changed worker.patches[0]", "lost worker.patches[1]",
+            ])
+    }
+
+    @Test("manifests of a node come before those of its role, as talhelper appends them")
+    func manifests() throws {
+        let result = try imported(
+            cluster("controlPlane: {extraManifests: [role.yaml]}", nodes: ", extraManifests: [own.yaml]"),
+            files: ["role.yaml": "kind: A\n", "own.yaml": "kind: B\n"])
+        let layers = result.cluster["spec"]?["machinePatches"]?["home-cp-0"]?.array
+        #expect(layers?.suffix(2).map { $0["name"] } == ["own.yaml", "role.yaml"])
+    }
+
     @Test("what has no counterpart is reported")
     func lost() throws {
         let result = try imported(
