@@ -28,16 +28,17 @@ package struct TalhelperImport {
     ///
     /// `environmentFiles` are `talenv.yaml` and the like: a later one beats an earlier one, and all beat `environment`,
     /// the variables of the process. `files` are what `references` names. `talosVersion` is taken where the file names
-    /// none, or `latest`.
+    /// none, or `latest`. `bundle` is the secrets bundle with the name of its file.
     package static func cluster(
         configuration: SourceFile, environmentFiles: [SourceFile], files: [SourceFile],
-        environment: [String: String], talosVersion: String
+        bundle: (name: String, secrets: SecretsBundle)?, environment: [String: String], talosVersion: String
     ) throws(ConfigProblems) -> ImportedCluster {
         let text = EnvironmentText(variables: variables(environmentFiles, environment))
         var talhelper = try TalhelperImport(configuration, files, text, talosVersion)
         talhelper.draft.holdsSecrets =
             configuration.wasEncrypted || environmentFiles.contains(where: \.wasEncrypted)
         try talhelper.addSpecification()
+        if let bundle { talhelper.addEncryptionSecret(of: bundle.secrets, in: bundle.name) }
         try talhelper.addLayers()
         return talhelper.draft.finished()
     }
@@ -53,11 +54,36 @@ package struct TalhelperImport {
         return paths
     }
 
-    /// The text of a bundle's file, which may have variables of the environment too.
+    /// The secrets bundle of a file, which may have variables of the environment too.
     package static func bundle(
         _ file: SourceFile, environmentFiles: [SourceFile], environment: [String: String]
-    ) throws(ConfigProblems) -> String {
-        try EnvironmentText(variables: variables(environmentFiles, environment)).substituted(file)
+    ) throws(ConfigProblems) -> SecretsBundle {
+        let text = EnvironmentText(variables: variables(environmentFiles, environment))
+        return try SecretsBundle(yaml: try text.substituted(file), source: file.path)
+    }
+
+    /// The bundle that the cluster is to have: beside `secretboxencryptionsecret` there is no older key, which Talos
+    /// refuses, and which a layer has instead.
+    package static func cleaned(_ bundle: SecretsBundle) -> SecretsBundle {
+        var bundle = bundle
+        if bundle.secretboxEncryptionSecret != nil { bundle.aescbcEncryptionSecret = nil }
+        return bundle
+    }
+
+    /// talhelper writes the key of clusters born before Talos 1.3 for newer versions too, without which they cannot
+    /// read what etcd holds; Talos' own generator does not.
+    private mutating func addEncryptionSecret(of bundle: SecretsBundle, in file: String) {
+        guard let secret = bundle.aescbcEncryptionSecret, !secret.isEmpty else { return }
+        let field = "secrets.aescbcencryptionsecret"
+        draft.add(
+            ["cluster": ["aescbcEncryptionSecret": .string(ImportedText.escaped(secret))]],
+            named: "\(file): \(field)", isSecret: true, to: .controlPlane)
+        draft.note(
+            ImportNote(
+                .changed, file: file, path: field,
+                reason:
+                    "is cluster.aescbcEncryptionSecret of the control plane as with talhelper, in a Secret "
+                    + "with a layer; needed until etcd holds nothing that was encrypted with it"))
     }
 
     private static func variables(

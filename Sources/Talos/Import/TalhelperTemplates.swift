@@ -6,9 +6,9 @@ import StructuredData
 ///
 /// They see the configuration that a patch is for, of which an import knows only what comes from `talconfig.yaml`.
 extension TalhelperImport {
-    /// Variables in a value whose other text is escaped later on; neither character occurs in YAML that people write.
-    private static let opening = "\u{E000}"
-    private static let closing = "\u{E001}"
+    /// Variables in a value whose other text is escaped later on; these two are in private use, and no font has them.
+    private static let opening = "\u{10FFFC}"
+    private static let closing = "\u{10FFFD}"
 
     /// The text with the variables that a value was marked with.
     static func withVariables(_ text: String) -> String {

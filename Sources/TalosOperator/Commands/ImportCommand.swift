@@ -98,21 +98,21 @@ struct ImportCommand {
         for path in paths {
             sources.append(try await files.source(Self.path(path, in: directory), named: path))
         }
-        let cluster = try failing { [environmentFiles, sources] () throws(ConfigProblems) in
-            try TalhelperImport.cluster(
-                configuration: configuration, environmentFiles: environmentFiles, files: sources,
-                environment: environment, talosVersion: options.talosVersion)
-        }
-        var bundle: SecretsBundle?
+        var bundle: (name: String, secrets: SecretsBundle)?
         if let name = Self.names("talsecret").first(where: { files.exists("\(directory)/\($0)") }) {
             let file = try await files.source("\(directory)/\(name)", named: name)
-            bundle = try failing { [environmentFiles] () throws(ConfigProblems) in
-                let text = try TalhelperImport.bundle(
+            let secrets = try failing { [environmentFiles] () throws(ConfigProblems) in
+                try TalhelperImport.bundle(
                     file, environmentFiles: environmentFiles, environment: environment)
-                return try SecretsBundle(yaml: text, source: name)
             }
+            bundle = (name, secrets)
         }
-        try await write(cluster, bundle: bundle)
+        let cluster = try failing { [environmentFiles, sources, bundle] () throws(ConfigProblems) in
+            try TalhelperImport.cluster(
+                configuration: configuration, environmentFiles: environmentFiles, files: sources,
+                bundle: bundle, environment: environment, talosVersion: options.talosVersion)
+        }
+        try await write(cluster, bundle: bundle.map { TalhelperImport.cleaned($0.secrets) })
     }
 
     /// The names that talhelper looks for, in its order.

@@ -39,7 +39,7 @@ extension FuzzTarget {
                     environmentFiles: parts.dropFirst().prefix(1).map {
                         SourceFile(path: "talenv.yaml", text: $0)
                     },
-                    files: Array(files), environment: ["A": "a"], talosVersion: "v1.13.0")
+                    files: Array(files), bundle: nil, environment: ["A": "a"], talosVersion: "v1.13.0")
             }
         },
     ]

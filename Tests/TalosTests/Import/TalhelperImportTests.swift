@@ -7,7 +7,8 @@ import Testing
 @Suite("Import of talhelper directories")
 struct TalhelperImportTests {
     private func imported(
-        _ text: String, env: String? = nil, files: [String: String] = [:], encrypted: Set<String> = []
+        _ text: String, env: String? = nil, files: [String: String] = [:], encrypted: Set<String> = [],
+        bundle: SecretsBundle? = nil
     ) throws(ConfigProblems) -> ImportedCluster {
         try TalhelperImport.cluster(
             configuration: SourceFile(path: "talconfig.yaml", text: text),
@@ -15,6 +16,7 @@ struct TalhelperImportTests {
             files: files.map {
                 SourceFile(path: $0.key, text: $0.value, wasEncrypted: encrypted.contains($0.key))
             },
+            bundle: bundle.map { ("talsecret.sops.yaml", $0) },
             environment: ["HOME_NET": "10.9.0.0/16"], talosVersion: "v1.13.0")
     }
 
@@ -361,6 +363,29 @@ struct TalhelperImportTests {
             files: ["role.yaml": "kind: A\n", "own.yaml": "kind: B\n"])
         let layers = result.cluster["spec"]?["machinePatches"]?["home-cp-0"]?.array
         #expect(layers?.suffix(2).map { $0["name"] } == ["own.yaml", "role.yaml"])
+    }
+
+    @Test("the key of an old cluster's etcd gets into a Secret of the control plane, and not into the clear")
+    func encryptionSecret() throws {
+        var bundle = SecretsBundle()
+        bundle.aescbcEncryptionSecret = "canary="
+        let result = try imported(cluster(""), bundle: bundle)
+        let control = result.cluster["spec"]?["controlPlane"]?["patches"]?.array
+        #expect(control?.first == ["secretRef": ["name": "home-layer-1"]])
+        #expect(
+            try YAML.documents(Array((result.secrets[0]["stringData"]?["layer.yaml"]?.string ?? "").utf8))
+                == [["cluster": ["aescbcEncryptionSecret": "canary="]]])
+        #expect(!YAML.document(result.cluster).contains("canary"))
+        #expect(!result.report.contains("canary"))
+        #expect(workers(result) == nil)
+        #expect(
+            result.notes.map { "\($0.kind) \($0.file): \($0.path)" } == [
+                "changed talsecret.sops.yaml: secrets.aescbcencryptionsecret"
+            ])
+        #expect(TalhelperImport.cleaned(bundle).aescbcEncryptionSecret == "canary=")
+        bundle.secretboxEncryptionSecret = "new"
+        #expect(TalhelperImport.cleaned(bundle).aescbcEncryptionSecret == nil)
+        #expect(try imported(cluster("")).secrets.isEmpty)
     }
 
     @Test("what has no counterpart is reported")
