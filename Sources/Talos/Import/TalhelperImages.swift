@@ -42,6 +42,21 @@ extension TalhelperImport {
         configuration.object["imageFactory"]?["installerURLTmpl"]?.string
     }
 
+    /// Reports what of `imageFactory` has no counterpart.
+    mutating func noteFactory() throws(ConfigProblems) {
+        guard let factory = try configuration.part("imageFactory") else { return }
+        let unneeded: Set = ["protocol", "schematicEndpoint", "ISOURLTmpl", "imageURLTmpl"]
+        for key in factory.object.keys where unneeded.contains(key) {
+            change(
+                "imageFactory.\(key)",
+                "is left out: it tells where to register schematics and to get images to boot from, which "
+                    + "configurations do not have")
+        }
+        for key in factory.unknownKeys(unneeded.union(["registryURL", "installerURLTmpl"])) {
+            lose("imageFactory.\(key)", "no field of talhelper that is known here")
+        }
+    }
+
     /// `spec.schematic`, where one holds for all nodes.
     mutating func addSchematic() throws(ConfigProblems) {
         guard let common = commonImage else { return }

@@ -173,6 +173,7 @@ extension TalhelperImport {
         }
         try addTalosConfig()
         try addSchematic()
+        try noteFactory()
         for key in configuration.unknownKeys(Self.knownKeys) {
             lose(key, "no field of talhelper that is known here")
         }

@@ -391,10 +391,13 @@ struct TalhelperImportTests {
     @Test("what has no counterpart is reported")
     func lost() throws {
         let result = try imported(
-            cluster("future: 1\nworker: {imageSchematic: {}, later: 2}", nodes: ", filenameTmpl: x, odd: 1"))
+            cluster(
+                "imageFactory: {protocol: http, odd: 1}\nfuture: 1\nworker: {imageSchematic: {}, later: 2}",
+                nodes: ", filenameTmpl: x, odd: 1"))
         #expect(
             result.notes.map { "\($0.kind) \($0.path)" } == [
-                "lost future", "changed nodes[0].filenameTmpl", "changed worker.imageSchematic",
+                "changed imageFactory.protocol", "lost imageFactory.odd", "lost future",
+                "changed nodes[0].filenameTmpl", "changed worker.imageSchematic",
                 "lost nodes[0].odd", "lost worker.later",
             ])
     }
