@@ -107,9 +107,20 @@ extension TalhelperImport {
             nodes.map { node in
                 var fields: JSONObject = ["IPAddress": "", "ControlPlane": false, "InstallDisk": ""]
                 for member in Self.goNames(node.object).members { fields[member.key] = member.value }
+                // A method there, whose call reads as a field does.
+                fields["GetIPAddresses"] = .array(Self.addresses(fields["IPAddress"]?.string ?? ""))
                 return .object(fields)
             })
         return object
+    }
+
+    /// The parts of a list with commas, without the blanks around them.
+    private static func addresses(_ list: String) -> [JSONValue] {
+        list.split(separator: ",", omittingEmptySubsequences: false).map { part in
+            var text = part.drop { $0.isWhitespace }
+            while text.last?.isWhitespace == true { text.removeLast() }
+            return .string(String(text))
+        }
     }
 
     private static func goNames(_ object: JSONObject) -> JSONObject {

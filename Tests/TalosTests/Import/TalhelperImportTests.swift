@@ -356,6 +356,34 @@ struct TalhelperImportTests {
             ])
     }
 
+    @Test("templates reach each address of each node")
+    func addresses() throws {
+        let result = try imported(
+            """
+            clusterName: home
+            talosVersion: v1.11.2
+            kubernetesVersion: v1.33.1
+            endpoint: https://10.0.0.10:6443
+            patches: ["@fw.yaml"]
+            nodes: [{hostname: m1, ipAddress: "10.0.0.11, 10.0.0.12", controlPlane: true, installDisk: /dev/sda}]
+            """,
+            files: [
+                "fw.yaml": """
+                kind: NetworkRuleConfig
+                ingress:
+                {{- range .TalConfig.Nodes }}
+                {{- range .GetIPAddresses }}
+                  - subnet: {{ . }}/32
+                {{- end }}
+                {{- end }}
+
+                """
+            ])
+        #expect(
+            try documents(result.cluster["spec"]?["patches"], 0)[0]["ingress"]
+                == [["subnet": "10.0.0.11/32"], ["subnet": "10.0.0.12/32"]])
+    }
+
     @Test("manifests of a node come before those of its role, as talhelper appends them")
     func manifests() throws {
         let result = try imported(
