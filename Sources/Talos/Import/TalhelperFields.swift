@@ -58,6 +58,8 @@ struct TalhelperFields {
         }
     }
 
+    /// Whether a value was encrypted, so that the layer belongs into a Secret.
+    private(set) var isSecret = false
     private let version: TalosVersion
     private let isControlPlane: Bool
     private var machine = JSONObject()
@@ -74,7 +76,8 @@ struct TalhelperFields {
     }
 
     /// Adds a field with its value.
-    mutating func add(_ key: String, _ value: JSONValue) throws(ConfigProblems) {
+    mutating func add(_ key: String, _ value: JSONValue, isSecret: Bool) throws(ConfigProblems) {
+        self.isSecret = self.isSecret || isSecret
         switch key {
         case "hostname": addHostname(value)
         case "installDisk": set(value, "install", "disk")

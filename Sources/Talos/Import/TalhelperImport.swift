@@ -23,6 +23,8 @@ package struct TalhelperImport {
     let nodes: [ImportedObject]
     let groups: [Bool: ImportedObject]
     var draft: ClusterDraft
+    /// Whether a field that was read since this was last set to false has the content of an encrypted file.
+    var hasReadEncrypted = false
 
     /// Imports a directory, of which `configuration` is `talconfig.yaml`.
     ///

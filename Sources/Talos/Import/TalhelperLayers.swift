@@ -33,6 +33,7 @@ extension TalhelperImport {
         let onControlPlanes = try configuration.flag("allowSchedulingOnControlPlanes") ?? false
         if onMasters || onControlPlanes { cluster["allowSchedulingOnControlPlanes"] = true }
         var manifests: [JSONValue] = []
+        hasReadEncrypted = false
         for part in try configuration.parts("inlineManifests") {
             manifests.append(.object(try withContent(part, key: "contents")))
         }
@@ -40,7 +41,7 @@ extension TalhelperImport {
         if !cluster.isEmpty {
             draft.add(
                 Self.escaped(["cluster": .object(cluster)]), named: "talconfig.yaml: cluster",
-                to: .controlPlane)
+                isSecret: hasReadEncrypted, to: .controlPlane)
         }
     }
 
@@ -56,14 +57,15 @@ extension TalhelperImport {
         var own = Dictionary(uniqueKeysWithValues: indices.map { ($0, common) })
         for key in TalhelperFields.ordered where isKnown(key, isControlPlane) {
             var values: [JSONValue?] = []
+            hasReadEncrypted = false
             for index in indices { values.append(try effective(key, index)) }
             guard let first = values.first else { continue }
             if values.count > 1 || key != "hostname", Set(values).count == 1, let value = first {
-                if !isCommonDisk(key) { try common.add(key, value) }
+                if !isCommonDisk(key) { try common.add(key, value, isSecret: hasReadEncrypted) }
             } else {
                 for (index, value) in zip(indices, values) {
                     guard let value else { continue }
-                    try own[index]?.add(key, value)
+                    try own[index]?.add(key, value, isSecret: hasReadEncrypted)
                 }
             }
         }
@@ -103,7 +105,7 @@ extension TalhelperImport {
     ) {
         let texts = fields.documents.map { YAML.document(.object(Self.escaped($0))) }
         guard !texts.isEmpty else { return }
-        draft.add(texts.joined(separator: "---\n"), named: name, to: scope)
+        draft.add(texts.joined(separator: "---\n"), named: name, isSecret: fields.isSecret, to: scope)
     }
 
     /// Whether a disk is all nodes' and stands in the specification already.
@@ -151,12 +153,15 @@ extension TalhelperImport {
     }
 
     /// A file or manifest with the content that its reference stands for.
-    private func withContent(_ part: ImportedObject, key: String) throws(ConfigProblems) -> JSONObject {
+    private mutating func withContent(_ part: ImportedObject, key: String) throws(ConfigProblems)
+        -> JSONObject
+    {
         var object = part.object
         let isPlain = try part.flag("skipEnvsubst") ?? false
         object["skipEnvsubst"] = nil
         guard let text = try part.text(key), text.hasPrefix("@") else { return object }
         let file = try file(String(text.dropFirst()), for: part, key)
+        if file.wasEncrypted { hasReadEncrypted = true }
         object[key] = .string(isPlain ? file.text : try environment.substituted(file))
         return object
     }

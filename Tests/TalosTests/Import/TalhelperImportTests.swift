@@ -384,6 +384,25 @@ struct TalhelperImportTests {
                 == [["subnet": "10.0.0.11/32"], ["subnet": "10.0.0.12/32"]])
     }
 
+    @Test("files and manifests whose contents were encrypted are in Secrets")
+    func encryptedContents() throws {
+        let result = try imported(
+            cluster(
+                """
+                inlineManifests: [{name: x, contents: "@m.yaml"}]
+                worker:
+                  nodeLabels: {a: b}
+                  machineFiles: [{path: /x, content: "@auth.env", permissions: 0o600, op: create}]
+                """),
+            files: ["m.yaml": "a: canary\n", "auth.env": "KEY=canary\n"],
+            encrypted: ["m.yaml", "auth.env"])
+        #expect(!YAML.document(result.cluster).contains("canary"))
+        #expect(result.secrets.count == 2)
+        #expect(workers(result)?.array?[0]["secretRef"] != nil)
+        #expect(result.cluster["spec"]?["controlPlane"]?["patches"]?.array?[0]["secretRef"] != nil)
+        #expect(result.cluster["spec"]?["machinePatches"]?["home-workers-0"]?.array?[0]["inline"] != nil)
+    }
+
     @Test("manifests of a node come before those of its role, as talhelper appends them")
     func manifests() throws {
         let result = try imported(
