@@ -136,8 +136,7 @@ test-deps: build-deps control-plane check-crds
 	    else echo "The tests of the image are left out: they need root."; fi
 
 .PHONY: test
-test: test-deps ## Run every test, the integration tests on a real control plane too
-	hack/test.sh $(SWIFT_FLAGS)
+test: test-deps unit integration ## Run every test, the integration tests on a real control plane too
 
 .PHONY: unit
 unit: build-deps ## Run the tests that need no control plane
