@@ -105,35 +105,50 @@ struct RenderCommand {
 
     /// What is printed of machines: their configurations, or where the values of these come from.
     private func machines(_ clusters: [ConfiguredCluster]) throws(CommandFailure) -> String {
-        var isFound = options.machine == nil
-        var text = ""
-        var members: [JSONObject.Member] = []
-        for machine in clusters.flatMap(\.machines) {
-            guard options.machine == nil || options.machine == machine.machine else { continue }
-            isFound = true
-            guard options.explains else {
-                text += machine.yaml
-                continue
-            }
-            let provenance = try Self.provenance(of: machine, at: options.path)
-            members.append(JSONObject.Member(key: machine.machine, value: provenance.json))
-            text += "\(machine.machine)\n\(provenance.text)\n"
+        let machines = clusters.flatMap(\.machines).filter { machine in
+            options.machine == nil || options.machine == machine.machine
         }
-        guard isFound else { throw CommandFailure("there is no machine \(options.machine ?? "")") }
-        guard options.explains, options.format == .json else { return text }
+        if let name = options.machine, machines.isEmpty {
+            throw CommandFailure("there is no machine \(name)")
+        }
+        guard options.explains else { return machines.map(\.yaml).joined() }
+        let explained = try provenances(of: machines)
+        guard options.format == .json else { return Self.text(explained) }
+        let members = explained.map { JSONObject.Member(key: $0.machine, value: $0.provenance.json) }
         return String(decoding: JSONValue.object(JSONObject(members)).encoded(), as: UTF8.self) + "\n"
     }
 }
 
 extension RenderCommand {
-    private static func provenance(
-        of machine: RenderedConfig, at path: String?
-    ) throws(CommandFailure) -> Provenance {
-        do throws(ConfigProblem) {
-            return try machine.provenance.at(path)
-        } catch {
-            throw CommandFailure("\(machine.machine): \(error)")
+    /// Where the values come from at the path that is asked for, of the machines that have it; at least one must.
+    private func provenances(
+        of machines: [RenderedConfig]
+    ) throws(CommandFailure) -> [(machine: String, provenance: Provenance)] {
+        var found: [(machine: String, provenance: Provenance)] = []
+        var problems: [String] = []
+        for machine in machines {
+            do throws(ConfigProblem) {
+                found.append((machine.machine, try machine.provenance.at(options.path)))
+            } catch {
+                problems.append("\(machine.machine): \(error)")
+            }
         }
+        guard !found.isEmpty || problems.isEmpty else { throw CommandFailure(problems) }
+        return found
+    }
+
+    /// A table for each machine; neighbours with the same one share it.
+    private static func text(_ explained: [(machine: String, provenance: Provenance)]) -> String {
+        var tables: [(machines: [String], text: String)] = []
+        for (machine, provenance) in explained {
+            let text = provenance.text
+            if let last = tables.indices.last, tables[last].text == text {
+                tables[last].machines.append(machine)
+            } else {
+                tables.append(([machine], text))
+            }
+        }
+        return tables.map { "\($0.machines.joined(separator: ", "))\n\($0.text)\n" }.joined()
     }
 }
 

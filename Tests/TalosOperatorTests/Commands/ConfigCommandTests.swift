@@ -140,6 +140,19 @@ struct ConfigCommandTests {
         }
     }
 
+    @Test("machines of which the same is to be said share a table, and those without the path have none")
+    func explainingTogether() async throws {
+        let file = try bench.file("app.yaml", cluster())
+        #expect(
+            try await bench.run("render", "-f", file, "--explain", "cluster.etcd") == 0, "\(bench.errors)")
+        #expect(bench.printed.split(separator: "\n").first == "app-cp-0")
+        #expect(!bench.printed.contains("app-w-"))
+        #expect(try await bench.run("render", "-f", file, "--explain", "machine.install") == 0)
+        #expect(bench.printed.contains("app-cp-0, app-w-0\n"))
+        #expect(try await bench.run("render", "-f", file, "--explain", "machine.pods") == 1)
+        #expect(bench.errors.contains("app-cp-0: ") && bench.errors.contains("app-w-0: "))
+    }
+
     @Test("one machine's configuration is printed if that is asked for")
     func printing() async throws {
         let file = try bench.file("app.yaml", cluster())
