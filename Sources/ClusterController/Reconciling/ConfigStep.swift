@@ -135,7 +135,8 @@ struct ConfigStep: Sendable {
             names.machineConfig(of: node.name), of: cluster, labels: names.labels(.machineConfig),
             annotations: [
                 APINames.configLayersAnnotation: config.layerNames.joined(separator: ", ")
-                    .truncated(toBytes: 4000)
+                    .truncated(toBytes: 4000),
+                APINames.configProvenanceAnnotation: config.provenance.changes(toBytes: 16_000),
             ], value: config.yaml)
         return RenderedNode(
             secret: secret, layers: config.layerNames, warnings: config.warnings.map(\.description))

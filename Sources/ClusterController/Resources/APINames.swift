@@ -28,6 +28,8 @@ package enum APINames {
     package static let secretTypeLabel = "cluster.vitistack.io/secret-type"
     /// Annotation of a Secret with a configuration: the layers that made it, the lowest first.
     package static let configLayersAnnotation = "cluster.vitistack.io/config-layers"
+    /// Annotation of a Secret with a configuration: which layer set each value, and which ones it overrode.
+    package static let configProvenanceAnnotation = "cluster.vitistack.io/config-provenance"
     /// Annotation of a Secret with a client certificate: when that ends.
     package static let expiryAnnotation = "cluster.vitistack.io/certificate-expiry"
     /// Annotation of a Secret with a client certificate: a digest of what it was issued for.

@@ -142,13 +142,15 @@ package struct Provenance: Sendable {
     }
 
     private func setter(_ origin: Origin) -> Setter {
-        let place = Int(origin.layer)
-        let name =
-            layerNames.indices.contains(place)
-            ? layerNames[place] : place == 0 ? "generated" : "layer \(place)"
-        return Setter(
-            layer: name, document: origin.document > 1 ? Int(origin.document) : nil,
+        Setter(
+            layer: layerName(Int(origin.layer)), document: origin.document > 1 ? Int(origin.document) : nil,
             line: origin.line > 0 ? Int(origin.line) : nil)
+    }
+
+    /// The name of the layer with that number; 0 is what was generated.
+    func layerName(_ place: Int) -> String {
+        if layerNames.indices.contains(place) { return layerNames[place] }
+        return place == 0 ? "generated" : "layer \(place)"
     }
 }
 

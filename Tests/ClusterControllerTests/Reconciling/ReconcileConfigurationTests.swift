@@ -132,6 +132,9 @@ struct ReconcileConfigurationTests {
         let changed = versions(bench).filter { before[$0.key] != $0.value }.keys.sorted()
         #expect(
             changed == ["simple-cp-0-talos-config", "simple-cp-1-talos-config", "simple-cp-2-talos-config"])
+        let secret = bench.api.object("secrets/default/simple-cp-0-talos-config")
+        let provenance = secret?["metadata"]?["annotations"]?["cluster.vitistack.io/config-provenance"]
+        #expect(provenance?.string?.hasPrefix("machine.sysctls.a: ConfigMap default/site (") == true)
         let worker = bench.api.object("machines/default/simple-workers-0")
         #expect(worker?["metadata"]?["generation"] == 1)
     }

@@ -52,6 +52,25 @@ struct ProvenanceTests {
         #expect(type.setBy.description == "generated:2")
     }
 
+    @Test("what layers changed fits into an annotation, without values and lines, and says what was left out")
+    func changes() throws {
+        let first =
+            "machine:\n  network:\n    hostname: canary\n  sysctls: {vm.max_map_count: {$patch: delete}}"
+        let provenance = try Self.provenance(first, "machine:\n  network:\n    hostname: other")
+        let text = provenance.changes(toBytes: 16_000)
+        #expect(
+            text == """
+                machine.network.hostname: layer2 over generated, layer1
+                machine.sysctls["vm.max_map_count"]: removed by layer1, set by generated
+
+                """)
+        #expect(try Self.provenance("# moved\n\n" + first).changes(toBytes: 10) == "and 2 more\n")
+        #expect(
+            try Self.provenance("# moved\n\n" + first).changes(toBytes: 99)
+                == Self.provenance(first).changes(toBytes: 99))
+        #expect(try Self.provenance("machine: {}").changes(toBytes: 99) == "")
+    }
+
     @Test("what only says which element or document is meant keeps its origin")
     func identities() throws {
         let provenance = try Self.provenance(
