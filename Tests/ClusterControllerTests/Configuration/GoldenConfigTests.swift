@@ -6,24 +6,10 @@ import Testing
 
 @testable import ClusterController
 
-/// Talos' own files, which are no part of the repository: where TALOS_REFERENCE says, or beside the repository.
-private let golden: String? = [
-    Repository.environment["TALOS_REFERENCE"], "\(Repository.root)/../shared/talos",
-]
-.compactMap { $0.map { "\($0)/golden" } }
-.first { directory in
-    do throws(FileError) {
-        return try !FileSystem.list(directory).isEmpty
-    } catch {
-        return false
-    }
-}
-
-@Suite("Configurations beside Talos' own", .enabled(if: golden != nil))
+@Suite("Configurations beside Talos' own", .enabled(if: TalosReference.isThere))
 struct GoldenConfigTests {
     private func text(_ name: String) throws -> String {
-        let directory = try #require(golden)
-        return String(decoding: try FileSystem.read("\(directory)/\(name)", limit: 1 << 20), as: UTF8.self)
+        try TalosReference.text("golden/\(name)")
     }
 
     @Test(

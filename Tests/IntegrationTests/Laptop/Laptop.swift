@@ -49,20 +49,3 @@ struct Laptop {
         return true
     }
 }
-
-/// Talos' own files, which are no part of the repository: `TALOS_REFERENCE` says where, or they lie beside it.
-enum TalosReference {
-    /// The directory; nil if there is none.
-    static let directory: String? = {
-        [Repository.environment["TALOS_REFERENCE"], "\(Repository.root)/../shared/talos"]
-            .compactMap { $0 }.first { access("\($0)/golden", R_OK) == 0 }
-    }()
-
-    static var isThere: Bool { directory != nil }
-
-    static func path(_ name: String) -> String { "\(directory ?? "")/\(name)" }
-
-    static func text(_ name: String) throws -> String {
-        String(decoding: try FileSystem.read(path(name), limit: 1 << 20), as: UTF8.self)
-    }
-}

@@ -3,22 +3,7 @@ import Platform
 import TestSupport
 import Testing
 
-/// Talos' JSON schemas, which are no part of the repository: where TALOS_REFERENCE says, or beside it.
-private enum TalosSchemas {
-    static let directory: String? = {
-        let places = [
-            ProcessEnvironment.variables["TALOS_REFERENCE"], "\(Repository.root)/../shared/talos",
-        ]
-        return places.compactMap { $0.map { "\($0)/schema" } }.first { path in
-            switch Result(catching: { try FileSystem.list(path) }) {
-            case .success(let names): names.contains { $0.hasSuffix(".json") }
-            case .failure: false
-            }
-        }
-    }()
-}
-
-@Suite("Configurations beside Talos' own schemas", .enabled(if: TalosSchemas.directory != nil))
+@Suite("Configurations beside Talos' own schemas", .enabled(if: TalosReference.isThere))
 struct TalosSchemaTests {
     /// The Python that `hack/install-deps.sh talos` has put into the cache.
     private func python() throws -> String {
@@ -35,7 +20,7 @@ struct TalosSchemaTests {
         succeeded: Bool, output: String, complaint: String
     ) {
         let script = "\(Repository.root)/hack/check-talos-configs.py"
-        let schemas = try #require(TalosSchemas.directory)
+        let schemas = TalosReference.path("schema")
         return try await PackagingTool.run([try python(), "-B", script, "--schemas", schemas] + arguments)
     }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import Platform
+import TestSupport
 import Testing
 
 @testable import Talos
@@ -8,7 +9,9 @@ import Testing
 struct ClientCertificateTests {
     /// The fixture and, where it is there, the bundle that Talos tests with.
     static let bundles: [String] = {
-        let official = Reference.directory.flatMap { try? Reference.text(of: "\($0)/golden/secrets.yaml") }
+        let official = TalosReference.directory.flatMap {
+            try? TalosReference.text(of: "\($0)/golden/secrets.yaml")
+        }
         return [SecretsFixture.yaml] + (official.map { [$0] } ?? [])
     }()
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import Platform
 import StructuredData
+import TestSupport
 import Testing
 
 @testable import Talos
@@ -37,7 +38,7 @@ enum GoldenInput {
     }
 }
 
-@Suite("Generated configurations beside Talos' own", .enabled(if: Reference.isThere))
+@Suite("Generated configurations beside Talos' own", .enabled(if: TalosReference.isThere))
 struct GoldenGenerationTests {
     /// A golden file, by what its path says.
     struct Golden: Sendable, CustomTestStringConvertible {
@@ -61,12 +62,12 @@ struct GoldenGenerationTests {
         var testDescription: String { path.split(separator: "/").suffix(2).joined(separator: "/") }
     }
 
-    static let all = Reference.files(endingIn: ".yaml").filter { $0.contains("/golden/v1.") }.compactMap(
+    static let all = TalosReference.files(endingIn: ".yaml").filter { $0.contains("/golden/v1.") }.compactMap(
         Golden.init)
 
     private func secrets() throws -> SecretsBundle {
-        let directory = try #require(Reference.directory)
-        let text = try Reference.text(of: directory + "/golden/secrets.yaml")
+        let directory = try #require(TalosReference.directory)
+        let text = try TalosReference.text(of: directory + "/golden/secrets.yaml")
         return try SecretsBundle(yaml: text, source: "secrets.yaml")
     }
 
@@ -79,18 +80,18 @@ struct GoldenGenerationTests {
     @Test("the text is the same to the byte", arguments: all.filter(\.isBase))
     func base(golden: Golden) throws {
         let input = GoldenInput.base(golden.version, golden.role, secrets: try secrets())
-        #expect(try MachineConfiguration(generating: input).yaml() == Reference.text(of: golden.path))
+        #expect(try MachineConfiguration(generating: input).yaml() == TalosReference.text(of: golden.path))
     }
 
     @Test("the text is the same to the byte with overrides and a patch", arguments: all.filter { !$0.isBase })
     func overrides(golden: Golden) throws {
-        let directory = try #require(Reference.directory)
+        let directory = try #require(TalosReference.directory)
         let layer = Layer(
             name: "patch-pre14.yaml",
-            content: .text(try Reference.text(of: directory + "/golden/patch-pre14.yaml")))
+            content: .text(try TalosReference.text(of: directory + "/golden/patch-pre14.yaml")))
         let input = GoldenInput.overrides(golden.version, golden.role, secrets: try secrets())
         var configuration = try MachineConfiguration(generating: input)
         try configuration.apply(ConfigPatch(layer, number: 1, version: golden.version))
-        #expect(try configuration.yaml() == Reference.text(of: golden.path))
+        #expect(try configuration.yaml() == TalosReference.text(of: golden.path))
     }
 }

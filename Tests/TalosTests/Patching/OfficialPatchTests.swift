@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 import StructuredData
+import TestSupport
 import Testing
 
 @testable import Talos
 
-@Suite("Talos' own patch cases", .enabled(if: Reference.isThere))
+@Suite("Talos' own patch cases", .enabled(if: TalosReference.isThere))
 struct OfficialPatchTests {
     private static func text(_ name: String) throws -> String {
-        try Reference.text(of: "\(Reference.directory ?? "")/patches/\(name).yaml")
+        try TalosReference.text(of: "\(TalosReference.directory ?? "")/patches/\(name).yaml")
     }
 
     private static func patch(_ name: String) throws -> ConfigPatch {

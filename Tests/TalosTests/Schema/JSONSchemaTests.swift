@@ -1,15 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 import StructuredData
+import TestSupport
 import Testing
 
 @testable import Talos
 
-@Suite("Talos' JSON schemas", .enabled(if: Reference.isThere))
+@Suite("Talos' JSON schemas", .enabled(if: TalosReference.isThere))
 struct JSONSchemaTests {
-    @Test("know no field and no order that the tables do not", arguments: Reference.files(endingIn: ".json"))
+    @Test(
+        "know no field and no order that the tables do not",
+        arguments: TalosReference.files(endingIn: ".json"))
     func fields(path: String) throws {
         var parser = JSONParser(limits: JSONLimits(depth: 100))
-        let schema = try parser.parse(try Reference.bytes(of: path))
+        let schema = try parser.parse(try TalosReference.bytes(of: path))
         let file = try #require(path.split(separator: "/").last)
         let version = try #require(TalosVersion(file.dropLast(".json".count)))
         var comparison = Comparison(schema: schema, version: version)

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 import PKI
 import Platform
+import TestSupport
 import Testing
 
 @testable import Talos
 
-@Suite("Talos' own certificates, made once more", .enabled(if: Reference.isThere))
+@Suite("Talos' own certificates, made once more", .enabled(if: TalosReference.isThere))
 struct OfficialCertificateTests {
     /// What a certificate says, without the signature; ECDSA's has a random part.
     private static func signed(_ certificate: Certificate) -> ArraySlice<UInt8> {
@@ -29,8 +30,8 @@ struct OfficialCertificateTests {
 
     @Test("with the same key, number and time an authority is the same to the byte")
     func authorities() throws {
-        let path = try #require(Reference.directory) + "/golden/secrets.yaml"
-        let bundle = try SecretsBundle(yaml: Reference.text(of: path), source: "")
+        let path = try #require(TalosReference.directory) + "/golden/secrets.yaml"
+        let bundle = try SecretsBundle(yaml: TalosReference.text(of: path), source: "")
         let authorities: [(KeyAndCertificate, String?)] = [
             (bundle.etcd, "etcd"), (bundle.kubernetes, "kubernetes"), (bundle.aggregator, nil),
             (bundle.os, "talos"),

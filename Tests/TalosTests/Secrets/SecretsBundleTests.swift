@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import StructuredData
+import TestSupport
 import Testing
 
 @testable import Talos
@@ -19,9 +20,9 @@ struct SecretsBundleTests {
 
     @Test(
         "the bundle that Talos tests with is written as talosctl does",
-        .enabled(if: Reference.isThere))
+        .enabled(if: TalosReference.isThere))
     func official() throws {
-        let text = try Reference.text(of: #require(Reference.directory) + "/golden/secrets.yaml")
+        let text = try TalosReference.text(of: #require(TalosReference.directory) + "/golden/secrets.yaml")
         let bundle = try SecretsBundle(yaml: text, source: "secrets.yaml")
         let uncommented =
             text.split(separator: "\n").filter { $0.first != "#" }.joined(separator: "\n") + "\n"

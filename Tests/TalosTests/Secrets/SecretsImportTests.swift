@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import Platform
 import StructuredData
+import TestSupport
 import Testing
 
 @testable import Talos
@@ -50,14 +51,15 @@ struct SecretsImportTests {
     }
 
     @Test(
-        "the official configurations give the official bundle", .enabled(if: Reference.isThere),
+        "the official configurations give the official bundle", .enabled(if: TalosReference.isThere),
         arguments: ["v1.5", "v1.7", "v1.12"])
     func official(version: String) throws {
-        let golden = try #require(Reference.directory) + "/golden"
-        let configuration = try Reference.text(of: "\(golden)/\(version)/base-controlplane.yaml")
+        let golden = try #require(TalosReference.directory) + "/golden"
+        let configuration = try TalosReference.text(of: "\(golden)/\(version)/base-controlplane.yaml")
         let bundle = try SecretsBundle.importing(text: configuration, source: "f")
-        #expect(try bundle == SecretsBundle(yaml: Reference.text(of: "\(golden)/secrets.yaml"), source: "f"))
-        let worker = try Reference.text(of: "\(golden)/\(version)/base-worker.yaml")
+        #expect(
+            try bundle == SecretsBundle(yaml: TalosReference.text(of: "\(golden)/secrets.yaml"), source: "f"))
+        let worker = try TalosReference.text(of: "\(golden)/\(version)/base-worker.yaml")
         #expect(throws: ConfigProblems.self) { try SecretsBundle.importing(text: worker, source: "f") }
     }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import PKI
 import Platform
+import TestSupport
 import Testing
 
 @testable import Talos
@@ -36,10 +37,11 @@ struct SecretsValidationTests {
         #expect(bundle.problems(for: nil) == [])
     }
 
-    @Test("the bundle that Talos tests with has no problems", .enabled(if: Reference.isThere))
+    @Test("the bundle that Talos tests with has no problems", .enabled(if: TalosReference.isThere))
     func official() throws {
         let bundle = try SecretsBundle(
-            yaml: Reference.text(of: #require(Reference.directory) + "/golden/secrets.yaml"), source: "")
+            yaml: TalosReference.text(of: #require(TalosReference.directory) + "/golden/secrets.yaml"),
+            source: "")
         #expect(bundle.problems(for: Self.version, at: Self.now) == [])
         #expect(bundle.warnings(for: Self.version, at: Self.now) == [])
     }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import StructuredData
+import TestSupport
 import Testing
 
 @testable import Talos
@@ -164,15 +165,15 @@ struct ConfigValidationTests {
     }
 }
 
-@Suite("Validation of golden configurations", .enabled(if: Reference.isThere))
+@Suite("Validation of golden configurations", .enabled(if: TalosReference.isThere))
 struct GoldenValidationTests {
     private static let files =
-        Reference.files(endingIn: "-controlplane.yaml") + Reference.files(endingIn: "-worker.yaml")
+        TalosReference.files(endingIn: "-controlplane.yaml") + TalosReference.files(endingIn: "-worker.yaml")
 
     private static func validation(_ path: String, _ mode: ValidationMode) throws -> ConfigValidation {
         let version = try #require(path.split(separator: "/").compactMap { TalosVersion($0) }.last)
         let configuration = try MachineConfiguration(
-            reading: try Reference.text(of: path), source: "", version: version)
+            reading: try TalosReference.text(of: path), source: "", version: version)
         return ConfigValidation(configuration, mode: mode)
     }
 

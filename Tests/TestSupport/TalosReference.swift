@@ -6,37 +6,36 @@ import Platform
 ///
 /// They are looked for where TALOS_REFERENCE says, then beside the repository; tests that need them are
 /// skipped without them.
-enum Reference {
+package enum TalosReference {
     /// The directory; nil if there is none.
-    static let directory: String? = {
-        let root = #filePath.split(separator: "/").dropLast(4).map { "/" + $0 }.joined()
-        return [ProcessEnvironment.variables["TALOS_REFERENCE"], root + "/../shared/talos"]
+    package static let directory: String? = {
+        [Repository.environment["TALOS_REFERENCE"], "\(Repository.root)/../shared/talos"]
             .compactMap { $0 }.first { access($0 + "/golden", R_OK) == 0 }
     }()
 
-    static var isThere: Bool { directory != nil }
+    /// Whether they are there.
+    package static var isThere: Bool { directory != nil }
 
     /// The paths of the files below the directory that end so, in order; without one none.
-    static func files(endingIn suffix: String) -> [String] {
+    package static func files(endingIn suffix: String) -> [String] {
         guard let directory else { return [] }
         return paths(in: directory).filter { $0.hasSuffix(suffix) }.sorted()
     }
 
-    static func text(of path: String) throws -> String {
+    /// The path of a file of that name, such as `golden/secrets.yaml`.
+    package static func path(_ name: String) -> String { "\(directory ?? "")/\(name)" }
+
+    /// The text of a file of that name.
+    package static func text(_ name: String) throws -> String { try text(of: path(name)) }
+
+    /// The text of the file at a path.
+    package static func text(of path: String) throws -> String {
         String(decoding: try bytes(of: path), as: UTF8.self)
     }
 
-    static func bytes(of path: String) throws -> [UInt8] {
-        guard let file = fopen(path, "r") else { throw Missing(path: path) }
-        defer { fclose(file) }
-        var bytes: [UInt8] = []
-        var buffer = [UInt8](repeating: 0, count: 1 << 16)
-        while case let count = fread(&buffer, 1, buffer.count, file), count > 0 { bytes += buffer[..<count] }
-        return bytes
-    }
-
-    struct Missing: Error {
-        var path: String
+    /// The content of the file at a path.
+    package static func bytes(of path: String) throws -> [UInt8] {
+        try FileSystem.read(path, limit: 16 << 20)
     }
 
     private static func paths(in directory: String) -> [String] {
