@@ -44,6 +44,7 @@ struct ValidateCommand {
                 try report(
                     ConfigValidation(
                         machine.configuration, mode: options.mode, sources: machine.layerNames,
+                        secretLayers: Set(machine.secretLayers.map { UInt16(clamping: $0) }),
                         isStrict: options.isStrict), of: "\(path): \(machine.machine)")
             }
         }
