@@ -18,9 +18,6 @@ struct CertificateTemplate {
         var value: [UInt8]
     }
 
-    /// The most octets a serial number may have before its sign.
-    static let serialNumberBytes = 16
-
     var serialNumber: [UInt8]
     var subject: [Attribute]
     var notBefore: Timestamp

@@ -44,15 +44,6 @@ enum NetworkSyntax {
         IPAddress(text.prefix { $0 != "/" })?.bytes.allSatisfy { $0 == 0 } == true
     }
 
-    /// A port, or the first and last of several: `8080`, `30000-32767`.
-    static func isPortRange(_ text: String) -> Bool {
-        let ends = text.split(separator: "-", omittingEmptySubsequences: false).map { Int(plainDecimal: $0) }
-        guard (1...2).contains(ends.count), let first = ends[0], let last = ends.last ?? nil else {
-            return false
-        }
-        return first <= last && last <= 65_535
-    }
-
     /// An Ethernet address of 6 or 8 bytes, or one of InfiniBand of 20; with colons, hyphens or dots.
     static func isHardwareAddress(_ text: String) -> Bool {
         let separator: Character = text.contains(":") ? ":" : text.contains("-") ? "-" : "."
