@@ -27,8 +27,8 @@ func tests(of name: String, _ dependencies: [Target.Dependency] = []) -> Target 
 // otherwise they are tests.
 let isFuzzing = Context.environment["FUZZ"] != nil
 let parts: [Target.Dependency] = [
-    "ClusterController", "ControllerRuntime", "Kubernetes", "HTTP", "Talos", "PKI", "Observability",
-    "StructuredData", "Platform", "CGlibc", "CBuildStamp",
+    "ClusterController", "ControllerRuntime", "Kubernetes", "HTTP", "ClusterLifecycle", "Talos", "PKI",
+    "Observability", "StructuredData", "Platform", "CGlibc", "CBuildStamp",
 ]
 // What `talos-operator version` says besides the version; only `make release` and the image set these.
 let stamp: [SwiftSetting] = ["TALOS_OPERATOR_REVISION", "TALOS_OPERATOR_SOURCE_DATE"].compactMap { name in
@@ -74,14 +74,16 @@ let package = Package(
         module("Kubernetes", ["HTTP", "StructuredData", "Platform"]),
         // Talos' secrets, machine configurations in layers and client configurations; pure.
         module("Talos", ["PKI", "StructuredData", "Platform"]),
+        // What is to be done with a cluster now, from what is desired, seen and remembered; pure.
+        module("ClusterLifecycle", ["Talos", "PKI", "StructuredData", "Platform"]),
         // Reflector, store, work queue, controller, events, leader election, authorizer, manager.
         module("ControllerRuntime", ["Kubernetes", "HTTP", "StructuredData", "Observability", "Platform"]),
         // The domain: a KubernetesCluster becomes Machines, manifests and a status.
         module(
             "ClusterController",
             [
-                "ControllerRuntime", "Kubernetes", "Talos", "PKI", "StructuredData", "Observability",
-                "Platform",
+                "ControllerRuntime", "Kubernetes", "ClusterLifecycle", "Talos", "PKI", "StructuredData",
+                "Observability", "Platform",
             ]),
         // Settings, wiring, signals, sub-commands; nothing else.
         program,
@@ -94,14 +96,15 @@ let package = Package(
         .executableTarget(
             name: "Profile",
             dependencies: [
-                "TestSupport", "ClusterController", "ControllerRuntime", "Kubernetes", "HTTP", "Talos", "PKI",
-                "StructuredData", "Observability", "Platform", "CGlibc",
+                "TestSupport", "ClusterController", "ControllerRuntime", "Kubernetes", "HTTP", "ClusterLifecycle", "Talos",
+                "PKI", "StructuredData", "Observability", "Platform", "CGlibc",
             ],
             path: "Tests/Profile", swiftSettings: strict),
         tests(of: "Platform"),
         tests(of: "StructuredData", ["Platform"]),
         tests(of: "PKI", ["Platform"]),
         tests(of: "Talos", ["PKI", "StructuredData", "Platform"]),
+        tests(of: "ClusterLifecycle", ["Talos", "PKI", "StructuredData", "Platform"]),
         tests(of: "Observability", ["Platform"]),
         tests(of: "HTTP", ["Platform"]),
         tests(of: "Kubernetes", ["HTTP", "StructuredData", "Platform"]),
@@ -110,29 +113,29 @@ let package = Package(
         tests(
             of: "ClusterController",
             [
-                "ControllerRuntime", "Kubernetes", "HTTP", "Talos", "PKI", "StructuredData", "Observability",
-                "Platform",
+                "ControllerRuntime", "Kubernetes", "HTTP", "ClusterLifecycle", "Talos", "PKI", "StructuredData",
+                "Observability", "Platform",
             ]),
         tests(
             of: "TalosOperator",
             [
-                "ClusterController", "ControllerRuntime", "Kubernetes", "HTTP", "Talos", "PKI",
-                "StructuredData", "Observability", "Platform",
+                "ClusterController", "ControllerRuntime", "Kubernetes", "HTTP", "ClusterLifecycle", "Talos",
+                "PKI", "StructuredData", "Observability", "Platform",
             ]),
         // The whole program against a real etcd, kube-apiserver and kube-controller-manager.
         .testTarget(
             name: "IntegrationTests",
             dependencies: [
-                "TestSupport", "ClusterController", "ControllerRuntime", "Kubernetes", "HTTP", "Talos", "PKI",
-                "StructuredData", "Observability", "Platform", "TalosOperator",
+                "TestSupport", "ClusterController", "ControllerRuntime", "Kubernetes", "HTTP", "ClusterLifecycle", "Talos",
+                "PKI", "StructuredData", "Observability", "Platform", "TalosOperator",
             ],
             exclude: ["Install/Fixtures"], swiftSettings: strict),
         // What is installed: chart and kustomize trees rendered by the real tools, beside the constants of the code.
         .testTarget(
             name: "PackagingTests",
             dependencies: [
-                "TestSupport", "ClusterController", "ControllerRuntime", "Kubernetes", "HTTP", "Talos", "PKI",
-                "StructuredData", "Observability", "Platform", "TalosOperator",
+                "TestSupport", "ClusterController", "ControllerRuntime", "Kubernetes", "HTTP", "ClusterLifecycle", "Talos",
+                "PKI", "StructuredData", "Observability", "Platform", "TalosOperator",
             ],
             exclude: ["Chart/Values", "Monitoring/Alerts"], swiftSettings: strict),
         // Every parser of what others wrote, with inputs made to break it.
