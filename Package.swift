@@ -27,7 +27,8 @@ func tests(of name: String, _ dependencies: [Target.Dependency] = []) -> Target 
 // otherwise they are tests.
 let isFuzzing = Context.environment["FUZZ"] != nil
 let parts: [Target.Dependency] = [
-    "ClusterController", "ControllerRuntime", "Kubernetes", "HTTP", "ClusterLifecycle", "Talos", "PKI",
+    "ClusterController", "ControllerRuntime", "Kubernetes", "HTTP", "TalosAPI", "ClusterLifecycle", "Talos",
+    "PKI",
     "Observability", "StructuredData", "Platform", "CGlibc", "CBuildStamp",
 ]
 // What `talos-operator version` says besides the version; only `make release` and the image set these.
@@ -74,6 +75,8 @@ let package = Package(
         module("Kubernetes", ["HTTP", "StructuredData", "Platform"]),
         // Talos' secrets, machine configurations in layers and client configurations; pure.
         module("Talos", ["PKI", "StructuredData", "Platform"]),
+        // Talos' API on the nodes: protobuf, gRPC and every call that the operator makes, over libcurl.
+        module("TalosAPI", ["HTTP", "Talos", "PKI", "StructuredData", "Platform"]),
         // What is to be done with a cluster now, from what is desired, seen and remembered; pure.
         module("ClusterLifecycle", ["Talos", "PKI", "StructuredData", "Platform"]),
         // Reflector, store, work queue, controller, events, leader election, authorizer, manager.
@@ -82,8 +85,8 @@ let package = Package(
         module(
             "ClusterController",
             [
-                "ControllerRuntime", "Kubernetes", "ClusterLifecycle", "Talos", "PKI", "StructuredData",
-                "Observability", "Platform",
+                "ControllerRuntime", "Kubernetes", "HTTP", "TalosAPI", "ClusterLifecycle", "Talos", "PKI",
+                "StructuredData", "Observability", "Platform",
             ]),
         // Settings, wiring, signals, sub-commands; nothing else.
         program,
@@ -96,7 +99,8 @@ let package = Package(
         .executableTarget(
             name: "Profile",
             dependencies: [
-                "TestSupport", "ClusterController", "ControllerRuntime", "Kubernetes", "HTTP", "ClusterLifecycle", "Talos",
+                "TestSupport", "ClusterController", "ControllerRuntime", "Kubernetes", "HTTP", "TalosAPI",
+                "ClusterLifecycle", "Talos",
                 "PKI", "StructuredData", "Observability", "Platform", "CGlibc",
             ],
             path: "Tests/Profile", swiftSettings: strict),
@@ -104,6 +108,7 @@ let package = Package(
         tests(of: "StructuredData", ["Platform"]),
         tests(of: "PKI", ["Platform"]),
         tests(of: "Talos", ["PKI", "StructuredData", "Platform"]),
+        tests(of: "TalosAPI", ["HTTP", "Talos", "PKI", "StructuredData", "Platform"]),
         tests(of: "ClusterLifecycle", ["Talos", "PKI", "StructuredData", "Platform"]),
         tests(of: "Observability", ["Platform"]),
         tests(of: "HTTP", ["Platform"]),
@@ -113,20 +118,23 @@ let package = Package(
         tests(
             of: "ClusterController",
             [
-                "ControllerRuntime", "Kubernetes", "HTTP", "ClusterLifecycle", "Talos", "PKI", "StructuredData",
+                "ControllerRuntime", "Kubernetes", "HTTP", "TalosAPI", "ClusterLifecycle", "Talos", "PKI",
+                "StructuredData",
                 "Observability", "Platform",
             ]),
         tests(
             of: "TalosOperator",
             [
-                "ClusterController", "ControllerRuntime", "Kubernetes", "HTTP", "ClusterLifecycle", "Talos",
+                "ClusterController", "ControllerRuntime", "Kubernetes", "HTTP", "TalosAPI",
+                "ClusterLifecycle", "Talos",
                 "PKI", "StructuredData", "Observability", "Platform",
             ]),
         // The whole program against a real etcd, kube-apiserver and kube-controller-manager.
         .testTarget(
             name: "IntegrationTests",
             dependencies: [
-                "TestSupport", "ClusterController", "ControllerRuntime", "Kubernetes", "HTTP", "ClusterLifecycle", "Talos",
+                "TestSupport", "ClusterController", "ControllerRuntime", "Kubernetes", "HTTP", "TalosAPI",
+                "ClusterLifecycle", "Talos",
                 "PKI", "StructuredData", "Observability", "Platform", "TalosOperator",
             ],
             exclude: ["Install/Fixtures"], swiftSettings: strict),
@@ -134,7 +142,8 @@ let package = Package(
         .testTarget(
             name: "PackagingTests",
             dependencies: [
-                "TestSupport", "ClusterController", "ControllerRuntime", "Kubernetes", "HTTP", "ClusterLifecycle", "Talos",
+                "TestSupport", "ClusterController", "ControllerRuntime", "Kubernetes", "HTTP", "TalosAPI",
+                "ClusterLifecycle", "Talos",
                 "PKI", "StructuredData", "Observability", "Platform", "TalosOperator",
             ],
             exclude: ["Chart/Values", "Monitoring/Alerts"], swiftSettings: strict),
