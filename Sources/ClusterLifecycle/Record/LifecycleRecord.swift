@@ -79,6 +79,8 @@ package struct NodeOperation: Sendable, Hashable {
     package var wellSince: Timestamp?
     /// Its member of etcd, which it is known by from here on.
     package var memberID: UInt64?
+    /// Whether it stands still because of a halt: when that is lifted the step has all its time again.
+    package var isHalted = false
 
     package init(_ kind: Kind, _ step: OperationStep, at now: Timestamp) {
         self.kind = kind
