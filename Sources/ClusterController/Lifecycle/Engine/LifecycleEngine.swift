@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+package import ClusterLifecycle
+package import Kubernetes
+package import Observability
+package import Platform
+
+/// Carries clusters through their lives, one short pass after the other.
+///
+/// A pass looks at a cluster, decides, keeps the record of what was decided, does it, notes what became of it and
+/// keeps that. It waits for nothing: whoever calls makes the next pass when `LifecyclePass.wake` says so. Passes over
+/// different clusters may run side by side; of one cluster, one at a time.
+package final class LifecycleEngine: Sendable {
+    private let looking: any ClusterLooking
+    private let performing: any ActionPerforming
+    private let rules: PlanningRules
+    private let journal: ActionJournal
+    private let clock: any Clock
+
+    package init(
+        looking: any ClusterLooking, performing: any ActionPerforming, rules: PlanningRules, logger: Logger,
+        clock: any Clock
+    ) {
+        self.looking = looking
+        self.performing = performing
+        self.rules = rules
+        self.clock = clock
+        journal = ActionJournal(logger)
+    }
+
+    /// Makes one pass over `cluster`, whose record is `record`.
+    ///
+    /// Nothing is done before the record that says so is safe, and nothing on the ground of an old look. `depth` is
+    /// how closely to look at least.
+    package func pass(
+        _ cluster: ManagedCluster, _ record: LifecycleRecord, _ store: any LifecycleStore,
+        depth: LookDepth = .quick
+    ) async throws(LifecycleError) -> LifecyclePass {
+        var (look, decision) = await lookAndDecide(cluster, record, depth)
+        if look.depth == .quick, decision.record != record || !decision.actions.isEmpty {
+            (look, decision) = await lookAndDecide(cluster, record, .close)
+        }
+        if Task.isCancelled { throw .cancelled }
+        journal.note(decision.record.halt, of: cluster.key)
+        if decision.record != record { try await keep(decision.record, store) }
+        var pass = LifecyclePass(
+            record: decision.record, observation: look.observation, waits: decision.waits, wake: decision.wake
+        )
+        pass.performed = await perform(decision.actions, cluster, look.observation, store)
+        try await absorb(&pass, cluster, store)
+        return pass
+    }
+
+    /// Forgets what is remembered of a cluster, which is gone or no longer managed here.
+    package func forget(_ key: ObjectKey) {
+        journal.forget(key)
+    }
+
+    private func lookAndDecide(
+        _ cluster: ManagedCluster, _ record: LifecycleRecord, _ depth: LookDepth
+    ) async -> (ClusterLook, LifecycleDecision) {
+        let look = await looking.look(at: cluster, record, depth)
+        return (look, rules.decide(context(cluster, look.observation, record)))
+    }
+
+    /// Carries out what was decided, all of it at the same time; the results are in the order of `actions`.
+    private func perform(
+        _ actions: [LifecycleAction], _ cluster: ManagedCluster, _ observation: ClusterObservation,
+        _ store: any LifecycleStore
+    ) async -> [PerformedAction] {
+        guard !actions.isEmpty else { return [] }
+        let performing = performing
+        let results = await inParallel(Array(actions.enumerated()), Self.actionsAtATime) { index, action in
+            (index, await performing.perform(action, in: cluster, observation, store))
+        } isLast: { _ in
+            false
+        }
+        return results.sorted { $0.0 < $1.0 }.map { PerformedAction(actions[$0.0], $0.1) }
+    }
+
+    private func absorb(
+        _ pass: inout LifecyclePass, _ cluster: ManagedCluster, _ store: any LifecycleStore
+    ) async throws(LifecycleError) {
+        let before = pass.record
+        for performed in pass.performed {
+            journal.note(performed, of: cluster.key)
+            let context = context(cluster, pass.observation, pass.record)
+            rules.absorb(performed.result, performed.action, context, &pass.record)
+        }
+        guard pass.record != before else { return }
+        journal.note(pass.record.halt, of: cluster.key)
+        try await keep(pass.record, store)
+    }
+
+    private func keep(
+        _ record: LifecycleRecord, _ store: any LifecycleStore
+    ) async throws(LifecycleError) {
+        do throws(LifecycleStoreError) {
+            try await store.store(record)
+        } catch {
+            throw LifecycleError(error)
+        }
+    }
+
+    private func context(
+        _ cluster: ManagedCluster, _ observation: ClusterObservation, _ record: LifecycleRecord
+    ) -> FlowContext {
+        FlowContext(desired: cluster.desired, observed: observation, record: record, now: clock.timestamp)
+    }
+
+    /// As many as a roll-out over workers may reasonably ask for at once.
+    private static let actionsAtATime = 16
+}
