@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+package import ClusterLifecycle
 import Kubernetes
 package import StructuredData
 package import Talos
@@ -34,6 +35,10 @@ package struct ClusterSpec: Sendable, Hashable {
     package var schematic: SchematicSpec?
     /// What the machines are, by which their configurations are checked.
     package var validationMode: ValidationMode
+    /// How the cluster's life is to be managed; counts with management Full.
+    package var lifecycle: LifecyclePolicy
+    /// Whether nothing new may be begun with the cluster.
+    package var isPaused: Bool
 
     /// What stands in for fields that the specification leaves out.
     package enum Default {

@@ -42,6 +42,7 @@ package enum ClusterValidation: Sendable, Hashable {
         let endpoint = spec["clusterEndpoint"].required.parsed(as: ClusterEndpoint.self)
         let managed = ManagementFields(spec)
         if let talosVersion { managed.check(talosVersion) }
+        let lifecycle = LifecycleFields(spec)
         let talos = TalosConfigFields(
             spec["talosConfig"], isComplete: managed.management != .machines, for: talosVersion)
         talos.cluster.check(clusterName, endpoint)
@@ -64,8 +65,10 @@ package enum ClusterValidation: Sendable, Hashable {
             talosConfig: spec["talosConfig"].object() ?? JSONObject(), talosToken: talos.token,
             talosAuthority: talos.authority, patches: managed.patches,
             machinePatches: managed.machinePatches, data: managed.data, machineData: managed.machineData,
-            schematic: managed.schematic, validationMode: managed.validationMode)
+            schematic: managed.schematic, validationMode: managed.validationMode,
+            lifecycle: lifecycle.policy, isPaused: lifecycle.isPaused)
         managed.warn(cluster)
+        lifecycle.warn(cluster)
         return cluster
     }
 

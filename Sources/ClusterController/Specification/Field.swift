@@ -109,6 +109,18 @@ struct Field {
         return nil
     }
 
+    /// One of a few words.
+    func choice<Choice: RawRepresentable<String> & CaseIterable>(of type: Choice.Type = Choice.self)
+        -> Choice?
+    {
+        guard let text = text() else { return nil }
+        if let choice = Choice(rawValue: text) { return choice }
+        let words = Choice.allCases.map(\.rawValue)
+        let list = words.dropLast().joined(separator: ", ") + (words.count > 1 ? " or " : "")
+        report("must be \(list)\(words.last ?? ""), not \(Self.quote(text))")
+        return nil
+    }
+
     private func read<Value>(_ expectation: String, _ convert: (JSONValue) -> Value?) -> Value? {
         guard let value else { return nil }
         if let converted = convert(value) { return converted }

@@ -7,7 +7,7 @@ package enum Management: String, Sendable, Hashable, CaseIterable {
     case machines = "Machines"
     /// Makes the secrets and the machine configurations of the cluster too.
     case config = "Config"
-    /// Brings the machines up and keeps them current too; not supported yet, so no valid specification has it.
+    /// Makes a running cluster of the machines too, and keeps it as it is to be.
     case full = "Full"
 }
 

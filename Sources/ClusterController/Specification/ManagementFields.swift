@@ -17,23 +17,13 @@ struct ManagementFields {
 
     init(_ spec: Field) {
         self.spec = spec
-        management = Self.management(spec["management"])
+        management = spec["management"].choice() ?? .machines
         patches = PatchFields.list(spec["patches"])
         machinePatches = PatchFields.byMachine(spec["machinePatches"])
         data = spec["data"].object() ?? JSONObject()
         machineData = Self.machineData(spec["machineData"])
         schematic = SchematicFields.read(spec["schematic"])
         validationMode = Self.validationMode(spec["validationMode"])
-    }
-
-    private static func management(_ field: Field) -> Management {
-        guard let text = field.text() else { return .machines }
-        switch Management(rawValue: text) {
-        case .full?: field.report("Full is not supported yet: must be Machines or Config")
-        case nil: field.report("must be Machines or Config, not \(Field.quote(text))")
-        case let management?: return management
-        }
-        return .machines
     }
 
     private static func machineData(_ field: Field) -> [String: JSONObject] {

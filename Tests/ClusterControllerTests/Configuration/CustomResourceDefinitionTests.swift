@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import ClusterLifecycle
 import Kubernetes
 import Platform
 import StructuredData
@@ -94,9 +95,8 @@ struct CustomResourceDefinitionTests {
             (
                 clusters, "kc",
                 [
-                    "Phase", "Ready", "ControlPlane", "Workers", "Machines", "Kubernetes", "Talos",
-                    "Endpoint",
-                    "Message", "Age",
+                    "Phase", "Ready", "State", "ControlPlane", "Workers", "Machines", "Kubernetes",
+                    "Talos", "Endpoint", "Nodes", "Doing", "Message", "Age",
                 ]
             ),
             (machines, "ma", ["Cluster", "Role", "Group", "Phase", "Ready", "Provider", "Class", "Age"]),
@@ -249,6 +249,43 @@ struct CustomResourceDefinitionTests {
         }
     }
 
+    @Test("what is chosen about a cluster's life has the words and the defaults of the operator")
+    func lifecycle() throws {
+        let policy = LifecyclePolicy()
+        try expect("rollout.approval", policy.rollout.approval)
+        try expect("rollout.mode", policy.rollout.mode)
+        try expect("rollout.drain.onTimeout", policy.drain.onTimeout)
+        try expect("driftPolicy", policy.drift)
+        try expect("upgrade.rebootMode", policy.upgrade.rebootMode)
+        try expect("deletion.reset", policy.deletion.reset)
+        try expect("deletion.wipe", policy.deletion.wipe)
+        #expect(try cluster("rollout.drain.enabled")["default"]?.bool == policy.drain.isEnabled)
+        let timeout = try #require(cluster("rollout.drain.timeout")["default"]?.string)
+        #expect(GoDuration(timeout).map { .nanoseconds($0.nanoseconds) } == policy.drain.timeout)
+        #expect(try cluster("upgrade.stage")["default"]?.bool == policy.upgrade.stage)
+        #expect(try cluster("upgrade.snapshot")["default"]?.bool == policy.upgrade.snapshot)
+        #expect(try cluster("deletion.retainSecrets")["default"]?.bool == policy.deletion.retainSecrets)
+        #expect(policy.rollout.maxUnavailable == .count(1) && policy.windows.isEmpty)
+    }
+
+    /// What the schema has no default for it says in words, for what nobody wrote must not be there.
+    private func expect<Choice: RawRepresentable<String> & CaseIterable>(
+        _ path: String, _ standard: Choice
+    ) throws {
+        let schema = try cluster(path)
+        #expect(schema["enum"]?.array?.compactMap(\.string) == Choice.allCases.map(\.rawValue), "\(path)")
+        let words = schema["description"]?.string ?? ""
+        let isSaid = words.contains("absent, \(standard.rawValue).")
+        #expect(schema["default"]?.string == standard.rawValue || isSaid, "\(path)")
+    }
+
+    @Test("nothing about a cluster's life is there that nobody wrote, or every other cluster had a warning")
+    func noUnwrittenLife() throws {
+        for key in ["rollout", "driftPolicy", "upgrade", "deletion", "paused"] {
+            #expect(try cluster(key)["default"] == nil, "\(key)")
+        }
+    }
+
     @Test(
         "maps by Machine are as large as the operator reads them",
         arguments: ["machinePatches", "machineData"])
@@ -273,7 +310,7 @@ struct CustomResourceDefinitionTests {
         let fields = try #require(schema(clusters, "status")["properties"]?.object?.keys)
         #expect(
             Set(fields) == [
-                "phase", "conditions", "controlPlaneReady", "workersReady", "machineCount",
+                "phase", "conditions", "lifecycle", "controlPlaneReady", "workersReady", "machineCount",
                 "observedGeneration", "lastUpdated",
             ])
         let phases = try #require(schema(clusters, "status.phase")["description"]?.string)

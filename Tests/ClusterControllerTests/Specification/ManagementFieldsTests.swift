@@ -55,10 +55,9 @@ struct ManagementFieldsTests {
         "What is wrong is named with its path",
         arguments: [
             (
-                #"{"management": "Full"}"#,
-                "spec.management: Full is not supported yet: must be Machines or Config"
+                #"{"management": "config"}"#,
+                #"spec.management: must be Machines, Config or Full, not "config""#
             ),
-            (#"{"management": "config"}"#, #"spec.management: must be Machines or Config, not "config""#),
             (#"{"management": 1}"#, "spec.management: must be a string, not a number"),
             (
                 #"{"validationMode": "vm"}"#,
