@@ -53,6 +53,7 @@ extension NodeOperation {
         object["lastError"] = lastError.map { .message($0) }
         object["wellSince"] = .time(wellSince)
         object["memberID"] = memberID.map { .string(String($0, radix: 16)) }
+        object["halted"] = isHalted ? true : nil
         return .object(object)
     }
 }

@@ -65,6 +65,7 @@ extension NodeOperation {
         lastError = try part.optionalString("lastError")
         wellSince = try part.optionalTime("wellSince")
         memberID = try part.optionalMember("memberID")
+        isHalted = try part.optionalBool("halted") ?? false
     }
 }
 

@@ -110,7 +110,7 @@ struct RecordJSONTests {
         let now = Timestamp(nanosecondsSince1970: 0)
         #expect(Mirror(reflecting: LifecycleRecord()).children.count == 9)
         #expect(Mirror(reflecting: BootstrapRecord(node: "", since: now)).children.count == 3)
-        #expect(Mirror(reflecting: random.operation()).children.count == 9)
+        #expect(Mirror(reflecting: random.operation()).children.count == 10)
         #expect(Mirror(reflecting: NodeRecord()).children.count == 6)
         #expect(Mirror(reflecting: SnapshotRecord(at: now, location: "")).children.count == 2)
         #expect(Mirror(reflecting: random.halt()).children.count == 6)
@@ -182,6 +182,7 @@ private struct RecordGenerator: RandomNumberGenerator {
         operation.lastError = maybe { $0.text() }
         operation.wellSince = maybe { $0.time() }
         operation.memberID = maybe { $0.next() }
+        operation.isHalted = .random(using: &self)
         return operation
     }
 
