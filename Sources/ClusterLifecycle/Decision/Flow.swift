@@ -28,7 +28,7 @@ package enum FlowVerdict: Sendable, Hashable {
 extension FlowContext {
     /// The same context with another record, as a decision has changed it.
     package func with(_ record: LifecycleRecord) -> FlowContext {
-        FlowContext(desired: desired, observed: observed, record: record, now: now)
+        FlowContext(desired: desired, observed: observed, record: record, now: now, isHeld: isHeld)
     }
 
     /// What was seen of a node; without a look it is one that cannot be reached.

@@ -7,14 +7,18 @@ package struct FlowContext: Sendable {
     package let observed: ClusterObservation
     package let record: LifecycleRecord
     package let now: Timestamp
+    /// Whether something that comes first is under way: what runs goes on, and nothing is begun.
+    package let isHeld: Bool
 
     package init(
-        desired: DesiredCluster, observed: ClusterObservation, record: LifecycleRecord, now: Timestamp
+        desired: DesiredCluster, observed: ClusterObservation, record: LifecycleRecord, now: Timestamp,
+        isHeld: Bool = false
     ) {
         self.desired = desired
         self.observed = observed
         self.record = record
         self.now = now
+        self.isHeld = isHeld
     }
 }
 
@@ -33,6 +37,11 @@ package struct LifecycleDecision: Sendable, Hashable {
     package init(record: LifecycleRecord) {
         self.record = record
     }
+
+    /// Asks for another look after that time at the latest.
+    package mutating func wake(within duration: Duration) {
+        wake = wake.map { min($0, duration) } ?? duration
+    }
 }
 
 /// Something that is waited for.
@@ -43,10 +52,15 @@ package struct Wait: Sendable, Hashable {
     package var message: String
     /// When waiting ends in a halt; nil if it may last.
     package var until: Timestamp?
+    /// The reason that this would be a halt for, if the cluster depended on the node; nil if nothing is wrong.
+    package var problem: HaltReason?
 
-    package init(_ message: String, node: String? = nil, until: Timestamp? = nil) {
+    package init(
+        _ message: String, node: String? = nil, until: Timestamp? = nil, problem: HaltReason? = nil
+    ) {
         self.message = message
         self.node = node
         self.until = until
+        self.problem = problem
     }
 }
