@@ -35,6 +35,10 @@ package struct BootstrapRecord: Sendable, Hashable {
     package var since: Timestamp
     /// Whether etcd has been seen to run since.
     package var isConfirmed: Bool
+    /// Whether the node has said that it does so, or that it has done so before: it is not asked again then.
+    package var isAccepted = false
+    /// What the node said the last time; no secret.
+    package var lastError: String?
 
     package init(node: String, since: Timestamp, isConfirmed: Bool = false) {
         self.node = node
@@ -134,6 +138,10 @@ package struct NodeRecord: Sendable, Hashable {
     package var silentSince: Timestamp?
     /// Since when its machine has been ready.
     package var readySince: Timestamp?
+    /// Since when a control-plane node has been known to run no etcd; nil if that is not known.
+    ///
+    /// A machine that was found empty has not run any since 1970.
+    package var etcdIdleSince: Timestamp?
 
     package init() {}
 }

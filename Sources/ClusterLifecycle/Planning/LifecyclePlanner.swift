@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// Decides what is to be done with a cluster now: the flows, in their order.
+///
+/// It is a function of what is desired, seen, remembered and of the time. It begins nothing while the cluster is paused
+/// or halted; what is under way is brought to a safe end.
+package enum LifecyclePlanner {
+    /// The flows in the order in which they are asked.
+    ///
+    /// The first one that is busy holds the later ones: these go on with what they have begun and begin nothing.
+    private static var flows: [any Flow.Type] {
+        [InstallFlow.self, BootstrapFlow.self]
+    }
+
+    /// What is to be done now.
+    ///
+    /// The record of the decision is to be stored before the first of its actions, also if there is none.
+    package static func decide(_ context: FlowContext) -> LifecycleDecision {
+        var decision = LifecycleDecision(record: context.record)
+        Halting.lift(context, &decision.record)
+        NodeRecords.update(context, &decision.record)
+        var isHeld = false
+        for flow in flows where !isHeld || hasOperation(of: flow, decision.record) {
+            let held = FlowContext(
+                desired: context.desired, observed: context.observed, record: decision.record,
+                now: context.now, isHeld: isHeld)
+            if flow.decide(held, &decision) == .busy { isHeld = true }
+        }
+        return decision
+    }
+
+    /// Notes what became of an action; the record is to be stored before the next decision.
+    package static func absorb(
+        _ result: ActionResult, of action: LifecycleAction, _ context: FlowContext,
+        _ record: inout LifecycleRecord
+    ) {
+        owner(of: action, record)?.absorb(result, of: action, context.with(record), &record)
+    }
+
+    private static func hasOperation(of flow: any Flow.Type, _ record: LifecycleRecord) -> Bool {
+        record.operations.values.contains { self.flow(of: $0.kind) == flow }
+    }
+
+    /// The flow that has begun an action; nil if what it belonged to is over.
+    private static func owner(of action: LifecycleAction, _ record: LifecycleRecord) -> (any Flow.Type)? {
+        switch action.kind {
+        case .bootstrap: return BootstrapFlow.self
+        case .removeMember(let id):
+            // It is done through another node than the one that the operation is about.
+            return record.operations.values.first { $0.memberID == id }.flatMap { flow(of: $0.kind) }
+        default: return record.operations[action.node].flatMap { flow(of: $0.kind) }
+        }
+    }
+
+    private static func flow(of kind: NodeOperation.Kind) -> (any Flow.Type)? {
+        switch kind {
+        case .install: InstallFlow.self
+        case .configure, .upgrade, .component, .remove, .replace, .teardown: nil
+        }
+    }
+}
