@@ -10,8 +10,22 @@ package struct LifecyclePolicy: Sendable, Hashable {
     package var timeouts = StepTimeouts()
     /// When disruptive work may begin; empty for always.
     package var windows: [MaintenanceWindow] = []
+    /// What may be begun at all; a command line asks for some of it only.
+    package var scope = Set(LifecycleScope.allCases)
 
     package init() {}
+}
+
+/// A part of a cluster's life that can be asked for by itself.
+package enum LifecycleScope: Sendable, Hashable, CaseIterable {
+    /// New machines get their configurations, and a new cluster its etcd.
+    case install
+    /// Configurations of nodes that run.
+    case configure
+    case upgradeTalos
+    case upgradeKubernetes
+    /// Nodes that have no place any more, and those that were lost.
+    case remove
 }
 
 /// How changes reach nodes that run.

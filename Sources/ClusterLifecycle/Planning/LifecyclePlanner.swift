@@ -20,10 +20,12 @@ package enum LifecyclePlanner {
         Halting.lift(context, &decision.record)
         NodeRecords.update(context, &decision.record)
         var isHeld = false
-        for flow in flows where !isHeld || hasOperation(of: flow, decision.record) {
+        for flow in flows {
+            let mayBegin = !isHeld && isWanted(flow, context.desired.policy)
+            guard mayBegin || hasOperation(of: flow, decision.record) else { continue }
             let held = FlowContext(
                 desired: context.desired, observed: context.observed, record: decision.record,
-                now: context.now, isHeld: isHeld)
+                now: context.now, isHeld: !mayBegin)
             if flow.decide(held, &decision) == .busy { isHeld = true }
         }
         return decision
@@ -35,6 +37,16 @@ package enum LifecyclePlanner {
         _ record: inout LifecycleRecord
     ) {
         owner(of: action, record)?.absorb(result, of: action, context.with(record), &record)
+    }
+
+    /// Whether a flow is among what is asked for at all.
+    private static func isWanted(_ flow: any Flow.Type, _ policy: LifecyclePolicy) -> Bool {
+        let scope: LifecycleScope
+        switch flow {
+        case is InstallFlow.Type, is BootstrapFlow.Type: scope = .install
+        default: return true
+        }
+        return policy.scope.contains(scope)
     }
 
     private static func hasOperation(of flow: any Flow.Type, _ record: LifecycleRecord) -> Bool {
