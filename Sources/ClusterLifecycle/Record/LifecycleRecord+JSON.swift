@@ -38,7 +38,11 @@ extension LifecycleRecord {
 
 extension BootstrapRecord {
     fileprivate var json: JSONValue {
-        ["node": .string(node), "since": .string(since.rfc3339()), "confirmed": .bool(isConfirmed)]
+        var object: JSONObject = ["node": .string(node), "since": .string(since.rfc3339())]
+        object["confirmed"] = .bool(isConfirmed)
+        object["accepted"] = isAccepted ? true : nil
+        object["lastError"] = lastError.map { .message($0) }
+        return .object(object)
     }
 }
 
@@ -108,6 +112,7 @@ extension NodeRecord {
         object["address"] = address.map(JSONValue.string)
         object["silentSince"] = .time(silentSince)
         object["readySince"] = .time(readySince)
+        object["etcdIdleSince"] = .time(etcdIdleSince)
         return .object(object)
     }
 }

@@ -53,6 +53,8 @@ extension BootstrapRecord {
         self.init(
             node: try part.string("node"), since: try part.time("since"),
             isConfirmed: try part.bool("confirmed"))
+        isAccepted = try part.optionalBool("accepted") ?? false
+        lastError = try part.optionalString("lastError")
     }
 }
 
@@ -103,5 +105,6 @@ extension NodeRecord {
         address = try part.optionalString("address")
         silentSince = try part.optionalTime("silentSince")
         readySince = try part.optionalTime("readySince")
+        etcdIdleSince = try part.optionalTime("etcdIdleSince")
     }
 }

@@ -109,9 +109,9 @@ struct RecordJSONTests {
         var random = RecordGenerator(seed: 1)
         let now = Timestamp(nanosecondsSince1970: 0)
         #expect(Mirror(reflecting: LifecycleRecord()).children.count == 9)
-        #expect(Mirror(reflecting: BootstrapRecord(node: "", since: now)).children.count == 3)
+        #expect(Mirror(reflecting: BootstrapRecord(node: "", since: now)).children.count == 5)
         #expect(Mirror(reflecting: random.operation()).children.count == 10)
-        #expect(Mirror(reflecting: NodeRecord()).children.count == 6)
+        #expect(Mirror(reflecting: NodeRecord()).children.count == 7)
         #expect(Mirror(reflecting: SnapshotRecord(at: now, location: "")).children.count == 2)
         #expect(Mirror(reflecting: random.halt()).children.count == 6)
     }
@@ -201,6 +201,7 @@ private struct RecordGenerator: RandomNumberGenerator {
         node.address = maybe { $0.text() }
         node.silentSince = maybe { $0.time() }
         node.readySince = maybe { $0.time() }
+        node.etcdIdleSince = maybe { $0.time() }
         return node
     }
 
@@ -209,6 +210,8 @@ private struct RecordGenerator: RandomNumberGenerator {
         record.bootstrap = maybe {
             BootstrapRecord(node: $0.text(), since: $0.time(), isConfirmed: .random(using: &$0))
         }
+        record.bootstrap?.isAccepted = .random(using: &self)
+        record.bootstrap?.lastError = maybe { $0.text() }
         for _ in 0..<Int.random(in: 0...4, using: &self) { record.operations[text()] = operation() }
         record.halt = maybe { $0.halt() }
         for _ in 0..<Int.random(in: 0...4, using: &self) { record.approvedItems.insert(text()) }
