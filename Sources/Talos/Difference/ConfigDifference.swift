@@ -51,6 +51,23 @@ package struct ConfigDifference: Sendable {
         }
         self.entries = entries
     }
+
+    private init(_ entries: [Entry]) {
+        self.entries = entries
+    }
+
+    /// The same difference with every value hidden that only the first configuration has, whatever it is.
+    ///
+    /// For a first configuration of which it is not known what layers it was made of.
+    package func hidingRemoved() -> ConfigDifference {
+        ConfigDifference(
+            entries.map { entry in
+                guard entry.change == .removed else { return entry }
+                return Entry(
+                    document: entry.document, path: entry.path, change: .removed,
+                    old: .string(MachineConfiguration.redaction), new: nil, isSecret: true)
+            })
+    }
 }
 
 /// The comparison of one document.

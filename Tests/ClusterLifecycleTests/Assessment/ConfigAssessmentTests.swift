@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: Apache-2.0
+import ClusterLifecycle
+import Talos
+import Testing
+
+@Suite("A live configuration beside the rendered one")
+struct ConfigAssessmentTests {
+    private static let base = """
+        version: v1alpha1
+        machine:
+          type: controlplane
+          token: abcdef.0123456789abcdef
+          sysctls:
+            net.ipv4.ip_forward: "1"
+          kubelet:
+            image: ghcr.io/siderolabs/kubelet:v1.33.0
+        cluster:
+          apiServer:
+            image: registry.k8s.io/kube-apiserver:v1.33.0
+          controllerManager:
+            image: registry.k8s.io/kube-controller-manager:v1.33.0
+        """
+
+    private static func read(_ text: String, _ minor: Int = 12) throws -> MachineConfiguration {
+        try LiveConfiguration.read(text, talos: TalosVersion(minor: minor))
+    }
+
+    private static func assess(
+        _ live: String, _ desired: String, minor: Int = 12, secretLayers: Set<UInt16> = []
+    ) throws -> ConfigAssessment {
+        let version = TalosVersion(minor: minor)
+        return ConfigAssessment(
+            live: try read(live, minor),
+            desired: try MachineConfiguration(reading: desired, source: "rendered", version: version),
+            digest: "d1", secretLayers: secretLayers, talos: version)
+    }
+
+    private static func replacing(_ old: String, _ new: String) -> String {
+        base.split(separator: "\n", omittingEmptySubsequences: false)
+            .map { $0.contains(old) ? "\($0.prefix { $0 == " " })\(new)" : String($0) }
+            .joined(separator: "\n")
+    }
+
+    @Test("Layout, comments and empty fields make no difference")
+    func layout() throws {
+        let live = "# by hand\n" + Self.base + "\n  inlineManifests: []\n  clusterName: \"\"\n"
+        #expect(try Self.assess(live, Self.base).change == nil)
+    }
+
+    @Test("Images of Kubernetes make no difference, and what is applied keeps those that the node runs")
+    func images() throws {
+        let live = Self.replacing("kube-apiserver", "image: mirror.example/kube-apiserver:v1.32.4")
+        let assessment = try Self.assess(live, Self.base)
+        #expect(assessment.change == nil)
+        let kept = KubernetesImages.images(of: assessment.target)
+        #expect(kept[.apiServer] == "mirror.example/kube-apiserver:v1.32.4")
+        #expect(kept[.kubelet] == "ghcr.io/siderolabs/kubelet:v1.33.0")
+        #expect(kept[.scheduler] == nil)
+    }
+
+    @Test("A component whose image the rendered configuration does not have keeps the live one")
+    func missingImage() throws {
+        let desired = Self.replacing("kubelet:v1.33.0", "extraArgs: {}")
+        let assessment = try Self.assess(Self.base, desired)
+        #expect(assessment.change == nil)
+        #expect(
+            KubernetesImages.images(of: assessment.target)[.kubelet] == "ghcr.io/siderolabs/kubelet:v1.33.0")
+    }
+
+    @Test("An upgrade of Kubernetes in between does not change a difference's digest")
+    func digestWithoutImages() throws {
+        let desired = Self.replacing("net.ipv4.ip_forward", #"net.ipv4.ip_forward: "0""#)
+        let before = try Self.assess(Self.base, desired).change
+        let live = Self.replacing("kube-apiserver", "image: registry.k8s.io/kube-apiserver:v1.34.0")
+        #expect(before != nil)
+        #expect(try Self.assess(live, desired).change?.hash == before?.hash)
+    }
+
+    @Test("A changed secret shows in the digest alone")
+    func secrets() throws {
+        let one = try Self.assess(Self.base, Self.replacing("token:", "token: aaaaaa.aaaaaaaaaaaaaaaa"))
+            .change
+        let other = try Self.assess(Self.base, Self.replacing("token:", "token: bbbbbb.bbbbbbbbbbbbbbbb"))
+            .change
+        let (first, second) = (try #require(one), try #require(other))
+        #expect(first.hash != second.hash)
+        #expect(first.summary == second.summary && first.summary.contains("token"))
+        #expect(!first.summary.contains("aaaaaa") && !first.summary.contains("abcdef"))
+        #expect(first.configDigest == "d1" && first.refusal == nil)
+    }
+
+    @Test("A value that is only live is hidden where some layers are secret")
+    func removedSecret() throws {
+        let live = Self.base + "\n  network:\n    dnsDomain: from-a-secret.example\n"
+        let shown = try #require(try Self.assess(live, Self.base).change)
+        #expect(shown.summary.contains("from-a-secret.example"))
+        let hidden = try #require(try Self.assess(live, Self.base, secretLayers: [3]).change)
+        #expect(!hidden.summary.contains("from-a-secret.example") && hidden.summary.contains("network"))
+        #expect(hidden.hash == shown.hash)
+    }
+
+    @Test(
+        "Whether a change needs a reboot is known without asking the node",
+        arguments: [
+            (#"  sysctls: {a: "2"}"#, false), (#"  kubelet: {extraArgs: {v: "2"}}"#, false),
+            ("  install: {disk: /dev/vda}", false), ("  nodeLabels: {a.b/c: d}", false),
+            ("  features: {hostDNS: {enabled: true}}", false), ("  certSANs: [a.example]", false),
+            ("  features: {rbac: false}", true),
+            ("  files: [{path: /var/a, op: create, permissions: 0o644, content: a}]", true),
+            ("  features: {rbac: true, hostDNS: {enabled: true}}", true), ("  env: {A: b}", true),
+            ("  udev: {rules: [a]}", true),
+        ])
+    func reboot(_ field: String, _ needed: Bool) throws {
+        let live = "version: v1alpha1\nmachine:\n  type: worker\ncluster:\n  clusterName: a\n"
+        let desired = "version: v1alpha1\nmachine:\n  type: worker\n\(field)\ncluster:\n  clusterName: b\n"
+        let change = try #require(try Self.assess(live, desired).change)
+        #expect(change.needsReboot == needed)
+    }
+
+    @Test("Another type of machine needs a reboot, another document does not")
+    func typeAndDocuments() throws {
+        let live = "version: v1alpha1\nmachine:\n  type: worker\n"
+        let type = try Self.assess(live, "version: v1alpha1\nmachine:\n  type: controlplane\n").change
+        #expect(type?.needsReboot == true)
+        let document = live + "---\napiVersion: v1alpha1\nkind: WatchdogTimerConfig\ndevice: /dev/watchdog0\n"
+        let change = try #require(try Self.assess(live, document).change)
+        #expect(change.needsReboot == false)
+    }
+
+    @Test("The node's dry run is believed before the table")
+    func dryRun() throws {
+        let assessment = try Self.assess(
+            Self.base, Self.replacing("net.ipv4.ip_forward", #"net.ipv4.ip_forward: "0""#))
+        #expect(assessment.change(needsReboot: true, refusal: nil)?.needsReboot == true)
+        #expect(assessment.change(needsReboot: nil, refusal: "no such disk")?.refusal == "no such disk")
+        #expect(assessment.change(needsReboot: nil, refusal: nil) == assessment.change)
+    }
+
+    @Test(
+        "What a newer Talos knows and this program does not is passed over",
+        arguments: [
+            "\n  brandNew: {a: [1, 2]}\n", "\n---\napiVersion: v1alpha1\nkind: BrandNewConfig\nname: x\n",
+            "\n---\napiVersion: v2\nkind: HostnameConfig\n",
+        ])
+    func newer(_ addition: String) throws {
+        #expect(try Self.assess(Self.base + addition, Self.base).change == nil)
+        #expect(try Self.read(Self.base + addition, 99).documents.count == 1)
+    }
+
+    @Test("A text that is no configuration is an error", arguments: ["", "a: [", "kind: Nothing\n", "- 1\n"])
+    func nothing(_ text: String) {
+        #expect(throws: ConfigProblems.self) { try Self.read(text) }
+    }
+}
