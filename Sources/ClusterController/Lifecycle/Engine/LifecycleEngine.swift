@@ -17,8 +17,8 @@ package final class LifecycleEngine: Sendable {
     private let clock: any Clock
 
     package init(
-        looking: any ClusterLooking, performing: any ActionPerforming, rules: PlanningRules, logger: Logger,
-        clock: any Clock
+        looking: any ClusterLooking, performing: any ActionPerforming, rules: PlanningRules = .planner,
+        logger: Logger, clock: any Clock
     ) {
         self.looking = looking
         self.performing = performing
@@ -42,23 +42,27 @@ package final class LifecycleEngine: Sendable {
         if Task.isCancelled { throw .cancelled }
         journal.note(decision.record.halt, of: cluster.key)
         if decision.record != record { try await keep(decision.record, store) }
-        var pass = LifecyclePass(
-            record: decision.record, observation: look.observation, waits: decision.waits, wake: decision.wake
-        )
-        pass.performed = await perform(decision.actions, cluster, look.observation, store)
-        try await absorb(&pass, cluster, store)
-        return pass
+        let performed = await perform(decision.actions, cluster, look.observation, store)
+        try await absorb(performed, &decision, look.observation, cluster, store)
+        looking.settle(look.observation, of: cluster.key)
+        let report = rules.report(context(cluster, look.observation, decision.record), decision)
+        return LifecyclePass(
+            record: decision.record, observation: look.observation, report: report, performed: performed,
+            waits: decision.waits, wake: decision.wake)
     }
 
     /// Forgets what is remembered of a cluster, which is gone or no longer managed here.
     package func forget(_ key: ObjectKey) {
         journal.forget(key)
+        looking.forget(key)
     }
 
     private func lookAndDecide(
         _ cluster: ManagedCluster, _ record: LifecycleRecord, _ depth: LookDepth
     ) async -> (ClusterLook, LifecycleDecision) {
         let look = await looking.look(at: cluster, record, depth)
+        var record = record
+        if let snapshot = look.snapshot { record.snapshot = snapshot }
         return (look, rules.decide(context(cluster, look.observation, record)))
     }
 
@@ -77,18 +81,20 @@ package final class LifecycleEngine: Sendable {
         return results.sorted { $0.0 < $1.0 }.map { PerformedAction(actions[$0.0], $0.1) }
     }
 
+    /// Notes in the record of `decision` what became of its actions, and keeps it if that changes it.
     private func absorb(
-        _ pass: inout LifecyclePass, _ cluster: ManagedCluster, _ store: any LifecycleStore
+        _ performed: [PerformedAction], _ decision: inout LifecycleDecision,
+        _ observation: ClusterObservation, _ cluster: ManagedCluster, _ store: any LifecycleStore
     ) async throws(LifecycleError) {
-        let before = pass.record
-        for performed in pass.performed {
-            journal.note(performed, of: cluster.key)
-            let context = context(cluster, pass.observation, pass.record)
-            rules.absorb(performed.result, performed.action, context, &pass.record)
+        let before = decision.record
+        for step in performed {
+            journal.note(step, of: cluster.key)
+            let context = context(cluster, observation, decision.record)
+            rules.absorb(step.result, step.action, context, &decision.record)
         }
-        guard pass.record != before else { return }
-        journal.note(pass.record.halt, of: cluster.key)
-        try await keep(pass.record, store)
+        guard decision.record != before else { return }
+        journal.note(decision.record.halt, of: cluster.key)
+        try await keep(decision.record, store)
     }
 
     private func keep(

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package import ClusterLifecycle
+package import Kubernetes
 
 /// How closely a cluster is looked at.
 package enum LookDepth: Sendable, Hashable {
@@ -14,10 +15,15 @@ package struct ClusterLook: Sendable {
     package var observation: ClusterObservation
     /// How closely it was looked at; a quick look is made a close one where there is reason to.
     package var depth: LookDepth
+    /// A snapshot of etcd that has been kept since the last pass.
+    package var snapshot: SnapshotRecord?
 
-    package init(_ observation: ClusterObservation, _ depth: LookDepth) {
+    package init(
+        _ observation: ClusterObservation, _ depth: LookDepth, snapshot: SnapshotRecord? = nil
+    ) {
         self.observation = observation
         self.depth = depth
+        self.snapshot = snapshot
     }
 }
 
@@ -27,6 +33,12 @@ package protocol ClusterLooking: Sendable {
     func look(
         at cluster: ManagedCluster, _ record: LifecycleRecord, _ depth: LookDepth
     ) async -> ClusterLook
+
+    /// Takes note that a pass has acted on what `observation` tells, so that what is told once need not be kept.
+    func settle(_ observation: ClusterObservation, of key: ObjectKey)
+
+    /// Forgets what is remembered of a cluster.
+    func forget(_ key: ObjectKey)
 }
 
 /// Carries out actions, each by one request or by one round of evictions.
@@ -38,19 +50,31 @@ package protocol ActionPerforming: Sendable {
     ) async -> ActionResult
 }
 
-/// Decides; `LifecyclePlanner` but for tests.
+/// Decides and tells; the planner but for tests.
 package struct PlanningRules: Sendable {
     package var decide: @Sendable (FlowContext) -> LifecycleDecision
     /// Notes what became of an action.
     package var absorb: @Sendable (ActionResult, LifecycleAction, FlowContext, inout LifecycleRecord) -> Void
 
+    /// Tells of a cluster after a decision, whose record has what became of its actions.
+    package var report: @Sendable (FlowContext, LifecycleDecision) -> LifecycleReport
+
     package init(
         decide: @escaping @Sendable (FlowContext) -> LifecycleDecision,
         absorb:
             @escaping @Sendable (ActionResult, LifecycleAction, FlowContext, inout LifecycleRecord) ->
-            Void
+            Void,
+        report: @escaping @Sendable (FlowContext, LifecycleDecision) -> LifecycleReport
     ) {
         self.decide = decide
         self.absorb = absorb
+        self.report = report
+    }
+
+    /// The rules themselves.
+    package static let planner = PlanningRules(
+        decide: LifecyclePlanner.decide, absorb: LifecyclePlanner.absorb
+    ) { context, decision in
+        LifecycleReport.make(context, decision)
     }
 }

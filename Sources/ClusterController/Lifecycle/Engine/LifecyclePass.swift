@@ -6,6 +6,8 @@ package struct LifecyclePass: Sendable {
     /// The record as it is kept now.
     package var record: LifecycleRecord
     package var observation: ClusterObservation
+    /// What people are told about it.
+    package var report: LifecycleReport
     /// What was done, in the order of the decision.
     package var performed: [PerformedAction] = []
     /// What is waited for, most important first.
@@ -14,11 +16,12 @@ package struct LifecyclePass: Sendable {
     package var wake: Duration?
 
     package init(
-        record: LifecycleRecord, observation: ClusterObservation, performed: [PerformedAction] = [],
-        waits: [Wait] = [], wake: Duration? = nil
+        record: LifecycleRecord, observation: ClusterObservation, report: LifecycleReport,
+        performed: [PerformedAction] = [], waits: [Wait] = [], wake: Duration? = nil
     ) {
         self.record = record
         self.observation = observation
+        self.report = report
         self.performed = performed
         self.waits = waits
         self.wake = wake

@@ -14,14 +14,14 @@ package struct ManagedCluster: Sendable {
     package var endpoint: String
     package var credentials: ClusterCredentials
     /// The configuration that a node is to have, as it was rendered; asked for only when it is needed.
-    package var configuration: @Sendable (String) async throws(RenderingFailure) -> MachineConfiguration
+    package var configuration: @Sendable (String) async throws(RenderingFailure) -> DesiredConfiguration
     /// The public keys that somebody has pinned for nodes in maintenance mode, by the node's name: SHA-256, in Base64.
     package var fingerprints: [String: String]
 
     package init(
         key: ObjectKey, desired: DesiredCluster, addresses: [String: [String]], endpoint: String,
         credentials: ClusterCredentials,
-        configuration: @escaping @Sendable (String) async throws(RenderingFailure) -> MachineConfiguration,
+        configuration: @escaping @Sendable (String) async throws(RenderingFailure) -> DesiredConfiguration,
         fingerprints: [String: String] = [:]
     ) {
         self.key = key
@@ -31,6 +31,18 @@ package struct ManagedCluster: Sendable {
         self.credentials = credentials
         self.configuration = configuration
         self.fingerprints = fingerprints
+    }
+}
+
+/// The configuration that a node is to have, and what of it nobody may be shown.
+package struct DesiredConfiguration: Sendable {
+    package var configuration: MachineConfiguration
+    /// The layers of it whose values are secret, as `RenderedConfig` has them.
+    package var secretLayers: Set<Int>
+
+    package init(_ configuration: MachineConfiguration, secretLayers: Set<Int> = []) {
+        self.configuration = configuration
+        self.secretLayers = secretLayers
     }
 }
 
