@@ -71,6 +71,8 @@ class Cluster:
     def going_down(self, node):
         """A node goes down: two control planes must not be down at once because somebody asked for it."""
         request = REQUEST.get()
+        if node.down_because is None and self.kubernetes:
+            self.kubernetes.going_down(node, request)
         node.down_because = request
         if not request or not node.etcd_member or "teardown" in self.expects:
             return

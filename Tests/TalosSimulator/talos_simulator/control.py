@@ -15,7 +15,9 @@
   POST   /clusters/C/expects                   {"add": ["teardown"], "remove": […]}
   POST   /clusters/C/protected                 {"nodes": […]}: which nobody may reset
   GET    /clusters/C/kubernetes/PATH           what its Kubernetes API has there, asked as an administrator
-  POST   /clusters/C/kubernetes/PATH           the same with another method: POST, PUT, PATCH, DELETE
+  …      /clusters/C/kubernetes/PATH           the same with another method: POST, PUT, PATCH, DELETE
+  POST   /clusters/C/workloads                 {"name", "namespace"?, "replicas"?, "labels"?, "budget"?}: pods that come
+                                               again when they are evicted; budget is {"minAvailable": 1} or alike
   GET    /faults, POST /faults, DELETE /faults[/RULE]
   POST   /delays                               {"delay": 0.2, "steps": {"install": 2}}
   GET    /journal?since=0&wait=5&kind=request,change,violation,refused,defect
@@ -131,7 +133,7 @@ class Control:
             case "POST", ["nodes"]:
                 return self.add_node(cluster, **request.json()).state()
             case "POST", ["expects"]:
-                change(cluster.expects, request.json(), {"teardown"})
+                change(cluster.expects, request.json(), {"teardown", "disruption"})
                 return sorted(cluster.expects)
             case "POST", ["protected"]:
                 cluster.protected = set(request.json()["nodes"])
@@ -140,6 +142,9 @@ class Control:
                 return await self.remove_node(self.find(cluster.nodes, name, "node"))
             case "POST", ["nodes", name, what]:
                 return await self.node(self.find(cluster.nodes, name, "node"), what, request.json())
+            case "POST", ["workloads"]:
+                await cluster.kubernetes.pods.add_workload(**request.json())
+                return {}
             case method, ["kubernetes", *_]:
                 return await self.kubernetes(cluster, method, request)
         raise Problem(f"there is no {request.method} {request.path}", 404)
@@ -214,10 +219,8 @@ class Control:
         if not cluster.kubernetes:
             raise Problem(f"cluster {cluster.name} has no Kubernetes", 404)
         path = "/" + request.path.split("/kubernetes/", 1)[1]
-        query = "&".join(f"{key}={value}" for key, value in request.query.items())
-        return await cluster.kubernetes.request(
-            method, path + ("?" + query if query else ""), request.body or None,
-            request.headers.get("content-type", "application/json"))
+        return await cluster.kubernetes.request(method, path, request.query, request.body or None,
+                                                request.headers.get("content-type", "application/json"))
 
 
 def change(values, wanted, known):

@@ -53,7 +53,10 @@ class Node:
         self.etcd_is_running = self.is_cri_up = self.has_static_pods = False
         self.static_pods = {}
         self.kubelet_version = ""
+        # Its Node object: what the node knows of it, its name, the boot in which it was registered.
         self.kubernetes_node = None
+        self.kubernetes_name = self.registered_in = ""
+        self.is_node_ready = False
         self.pulled = set()
         self.apply_lock = ""
         self.lifecycle_lock = False
@@ -151,6 +154,7 @@ class Node:
         self.config = self.running = None
         self.services, self.service_events, self.static_pods = {}, {}, {}
         self.pulled, self.apply_lock, self.lifecycle_lock, self.revert = set(), "", False, None
+        self.kubernetes_node, self.is_node_ready = None, False
         self.stage = "unknown"
         self.events.clear()
         self.resources.clear()

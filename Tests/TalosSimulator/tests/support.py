@@ -196,6 +196,14 @@ class WorldCase(unittest.IsolatedAsyncioTestCase):
                 self.fail(f"never so: {[entry for entry in self.world.journal.entries[-15:]]}")
             await asyncio.sleep(0.005)
 
+    async def eventually(self, ask, wanted, seconds=30):
+        """Asks again and again until the answer is the one that is wanted."""
+        end = asyncio.get_running_loop().time() + seconds
+        while (found := await ask()) != wanted:
+            if asyncio.get_running_loop().time() > end:
+                self.fail(f"is {found}, never {wanted}")
+            await asyncio.sleep(0.005)
+
     async def refused(self, status, awaitable, text=None):
         """What a node refuses with this status."""
         with self.assertRaises(grpclib.GRPCError) as caught:
