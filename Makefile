@@ -147,7 +147,7 @@ integration: test-deps ## Run the tests on a real control plane
 	hack/test.sh $(SWIFT_FLAGS) --filter '$(NOT_UNIT_TESTS)'
 
 .PHONY: simulator-test
-simulator-test: ## Run the tests of the simulated Talos nodes
+simulator-test: control-plane ## Run the tests of the simulated Talos nodes
 	PYTHONPATH=Tests/TalosSimulator "$$(hack/install-deps.sh talos-simulator)" -B -m unittest discover \
 	    -s Tests/TalosSimulator/tests -t Tests/TalosSimulator
 

@@ -22,11 +22,17 @@
   POST   /delays                               {"delay": 0.2, "steps": {"install": 2}}
   GET    /journal?since=0&wait=5&kind=request,change,violation,refused,defect
   GET    /violations
+  POST   /provider                             {"kubeconfig", "version", "schematic"?, "kubernetes"?, "namespace"?}: each
+                                               Machine of that API server becomes a node
+  POST   /provider/hold                        {"machines": […]}: of which it makes no node yet
+  POST   /scan                                 {"text"?}: looks for secrets in a text, or where the provider's API server
+                                               shows them to everybody; each one found is a violation
 """
 from . import faults, http
 from .cluster import Cluster
 from .kubernetes import attach
 from .node import Node
+from .provider import Provider
 
 CONDITIONS = {"time-not-in-sync", "full-disk", "disk-not-empty", "learner-stuck", "upgrade-rolls-back", "upgrade-fails",
               "boot-hangs", "kubelet-unhealthy", "image-missing"}
@@ -46,7 +52,7 @@ class Control:
     def __init__(self, world, options):
         self.world, self.options = world, options
         self.server = http.Server(self.handle)
-        self.locks = 0
+        self.provider = None
 
     async def handle(self, request):
         try:
@@ -70,6 +76,13 @@ class Control:
                 return self.world.journal.violations
             case _, ["faults", *rest]:
                 return self.faults(request, rest)
+            case "POST", ["provider"]:
+                return self.provide(**request.json())
+            case "POST", ["provider", "hold"]:
+                self.provider.held = set(request.json()["machines"])
+                return sorted(self.provider.held)
+            case "POST", ["scan"]:
+                return await self.scan(request.json())
             case "POST", ["delays"]:
                 return self.delays(request.json())
             case "POST", ["clusters"]:
@@ -113,6 +126,20 @@ class Control:
         self.world.delay = float(wanted.get("delay", self.world.delay))
         self.world.steps |= wanted.get("steps", {})
         return {"delay": self.world.delay, "steps": self.world.steps}
+
+    def provide(self, kubeconfig, **options):
+        if self.provider:
+            self.provider.stop()
+        self.provider = Provider(self, kubeconfig, **options)
+        return {}
+
+    async def scan(self, wanted):
+        if "text" not in wanted:
+            return await self.provider.scan()
+        if any(secret in wanted["text"] for secret in self.world.secrets):
+            self.world.journal.violation("no-secret-leaked", "a secret stands in a text")
+            return ["text"]
+        return []
 
     async def add_cluster(self, name, kubernetes="none", endpoint=None):
         if name in self.world.clusters:
