@@ -86,7 +86,11 @@ package struct EtcdGuard: Sendable {
     /// Whether the node's member is a voter that has caught up; the reason if it is not.
     package func problem(ofMemberOn node: String) -> Reason? {
         guard views[node] != nil, let status = statuses[node] else { return .notAnswering(node) }
-        guard case .success(let members) = agreed() else { return agreed().failure }
+        let members: [EtcdObservation.Member]
+        switch agreement {
+        case .failure(let reason): return reason
+        case .success(let list): members = list
+        }
         guard let member = members.first(where: { $0.id == status.memberID }) else {
             return .stranger(node, status.memberID)
         }
@@ -95,21 +99,19 @@ package struct EtcdGuard: Sendable {
     }
 
     /// The list of members if all nodes give the same one.
-    package var members: [EtcdObservation.Member]? { agreed().value }
+    package var members: [EtcdObservation.Member]? {
+        if case .success(let members) = agreement { members } else { nil }
+    }
 
     /// How many of that many voters must agree.
     package static func quorum(of voters: Int) -> Int { voters / 2 + 1 }
 }
 
 extension EtcdGuard {
-    private typealias Members = [EtcdObservation.Member]
-
+    /// The list that all nodes give, or why there is none.
     private enum Agreement {
-        case success(Members)
+        case success([EtcdObservation.Member])
         case failure(Reason)
-
-        var value: Members? { if case .success(let members) = self { members } else { nil } }
-        var failure: Reason? { if case .failure(let reason) = self { reason } else { nil } }
     }
 
     /// What makes two lists the same.
@@ -125,7 +127,7 @@ extension EtcdGuard {
         }
     }
 
-    private func agreed() -> Agreement {
+    private var agreement: Agreement {
         let names = views.keys.sorted()
         guard let first = names.first, let members = views[first] else { return .failure(.unseen) }
         let key = Set(members.map(Key.init))
@@ -144,8 +146,10 @@ extension EtcdGuard {
         on subject: UInt64?, leaves: Bool = false,
         _ arithmetic: (_ survivors: Set<UInt64>, _ voters: Set<UInt64>) -> Reason?
     ) -> Verdict {
-        guard case .success(let members) = agreed() else {
-            return Verdict([agreed().failure ?? .unseen])
+        let members: [EtcdObservation.Member]
+        switch agreement {
+        case .failure(let reason): return .refused([reason])
+        case .success(let list): members = list
         }
         if let subject, !members.contains(where: { $0.id == subject }) {
             return .refused([.notAMember(subject)])
