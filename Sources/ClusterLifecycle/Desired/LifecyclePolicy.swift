@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+package import Talos
 
 /// How a cluster's life is to be managed: every choice that a user has, with what holds if none is made.
 package struct LifecyclePolicy: Sendable, Hashable {
@@ -112,6 +113,8 @@ package struct UpgradePolicy: Sendable, Hashable {
     package var stage = false
     /// Whether a snapshot of etcd is taken, and kept, before the first control-plane node is upgraded.
     package var snapshot = false
+    /// By which release a line of Talos is gone through that lies on the way, instead of the newest one known here.
+    package var hops: [TalosVersion: Release] = [:]
 
     package init() {}
 }
