@@ -68,6 +68,13 @@ static inline CURLcode ccurl_get_private(CURL *easy, void **value) {
     return (curl_easy_getinfo)(easy, CURLINFO_PRIVATE, value);
 }
 
+// OpenSSL's SSL of the connection under the request; null if there is none, or not of OpenSSL.
+static inline void *ccurl_get_ssl(CURL *easy) {
+    struct curl_tlssessioninfo *session = NULL;
+    if ((curl_easy_getinfo)(easy, CURLINFO_TLS_SSL_PTR, &session) != CURLE_OK || !session) return NULL;
+    return session->backend == CURLSSLBACKEND_OPENSSL ? session->internals : NULL;
+}
+
 static inline CURLMcode ccurl_multi_set_long(CURLM *multi, CURLMoption option, long value) {
     return (curl_multi_setopt)(multi, option, value);
 }

@@ -106,6 +106,11 @@ package struct HTTPRequest: Sendable, Hashable {
     ///
     /// For a stream it limits what has arrived and is not yet read, which is never allowed to exceed 64 MiB.
     package var responseLimit: Int
+    /// How long a stream may last altogether, after which it ends as `TransportError.timedOut`; nil sets no limit.
+    package var lifetime: Duration?
+    /// Whether this is a gRPC call, which HTTP/2 alone can carry: a server that does not offer it gets nothing of the
+    /// request, and trailers count for more than a Content-Length that would end the response before them.
+    package var isGRPC = false
 
     /// 256 MiB: a page of 500 objects of half the largest size that etcd takes.
     package static let defaultResponseLimit = 256 << 20
@@ -128,10 +133,14 @@ package struct HTTPResponseHead: Sendable, Hashable {
     /// The status code, 100 to 599.
     package var status: Int
     package var headers: HTTPHeaders
+    /// The server's key, told only where no authority vouches for the server: `TLSConfiguration.Trust.insecure` and
+    /// `.pinned`.
+    package var serverKey: ServerKeyDigest?
 
-    package init(status: Int, headers: HTTPHeaders = [:]) {
+    package init(status: Int, headers: HTTPHeaders = [:], serverKey: ServerKeyDigest? = nil) {
         self.status = status
         self.headers = headers
+        self.serverKey = serverKey
     }
 }
 
@@ -139,9 +148,12 @@ package struct HTTPResponseHead: Sendable, Hashable {
 package struct HTTPResponse: Sendable, Hashable {
     package var head: HTTPResponseHead
     package var body: [UInt8]
+    /// The fields that followed the body, as in gRPC.
+    package var trailers: HTTPHeaders
 
-    package init(head: HTTPResponseHead, body: [UInt8] = []) {
+    package init(head: HTTPResponseHead, body: [UInt8] = [], trailers: HTTPHeaders = [:]) {
         self.head = head
         self.body = body
+        self.trailers = trailers
     }
 }

@@ -12,6 +12,10 @@ final class CurlEngine: @unchecked Sendable {  // All but `inbox` belongs to the
         case cancel(CurlExchange)
         /// The exchange has been silent for so long that its connection may be dead.
         case distrust(CurlExchange)
+        /// A transport is gone: what is under way comes to its end.
+        case release(CurlDestination)
+        /// A transport was shut down: what is under way ends now.
+        case end(CurlDestination)
         /// Finish what is under way, then end the thread.
         case retire
         /// End everything now.
@@ -29,8 +33,6 @@ final class CurlEngine: @unchecked Sendable {  // All but `inbox` belongs to the
     /// How many connections one host may have, besides those of streams, once it is known to speak HTTP/1.1 only:
     /// as many requests run at a time.
     static let connectionsOverHTTP1 = 32
-    /// How many configured handles wait for the next request; one holds about 10 KiB.
-    private static let idleHandleLimit = 8
     /// A request with less time than this proves nothing about its connection.
     private static let shortestSilence: Duration = .seconds(2)
     /// With nothing to do the thread still looks up once an hour.
@@ -38,9 +40,9 @@ final class CurlEngine: @unchecked Sendable {  // All but `inbox` belongs to the
 
     private let inbox = Locked(Inbox())
     private let multi: UnsafeMutableRawPointer
-    private let options: CurlOptions
     private let clock = SystemClock()
-    private var idleHandles: [CurlHandle]
+    private let idleConnections: Int
+    private var lanes = CurlLanes()
     private var transfers: [ObjectIdentifier: CurlTransfer] = [:]
     /// When a request is given up, or a stream whose head is not there yet.
     ///
@@ -49,23 +51,16 @@ final class CurlEngine: @unchecked Sendable {  // All but `inbox` belongs to the
     private var streams: [ObjectIdentifier: CurlTransfer] = [:]
     private var isRetired = false
     private var isStopped = false
-    private var allowsOneStreamPerConnection: Bool
-    /// How many connections there may be besides those that streams may hold.
-    private var connectionLimit: Int
-    /// When a request last waited for bytes in vain.
-    private var lastSilence: Instant?
+    /// How many connections there may be to a host besides those that streams may hold.
+    private var connectionLimit = 1
     /// When requests that have ended heard from the server, by the connection, while others are on it.
-    private var lastHeard: [Int: Instant] = [:]
+    private var lastHeard: [CurlConnection: Instant] = [:]
 
-    init(_ options: CurlOptions) throws(TransportError) {
+    init(idleConnections: Int) throws(TransportError) {
         guard curlIsReady else { throw .invalidConfiguration("libcurl does not start") }
-        // One handle is made now, so that an option libcurl refuses is an error of the configuration.
-        idleHandles = [try CurlHandle(options)]
         guard let multi = curl_multi_init() else { throw .invalidConfiguration("libcurl is out of memory") }
         self.multi = multi
-        self.options = options
-        allowsOneStreamPerConnection = options.isPlainHTTP
-        connectionLimit = options.isPlainHTTP ? Self.connectionsOverHTTP1 : options.maximumConnections
+        self.idleConnections = idleConnections
         ccurl_multi_set_long(multi, CURLMOPT_PIPELINING, Int(CURLPIPE_MULTIPLEX))
         limitConnections()
     }
@@ -77,7 +72,7 @@ final class CurlEngine: @unchecked Sendable {  // All but `inbox` belongs to the
     private func limitConnections() {
         let count = connectionLimit + streams.count
         ccurl_multi_set_long(multi, CURLMOPT_MAX_HOST_CONNECTIONS, count)
-        ccurl_multi_set_long(multi, CURLMOPT_MAXCONNECTS, count)
+        ccurl_multi_set_long(multi, CURLMOPT_MAXCONNECTS, max(count, idleConnections))
     }
 }
 
@@ -155,6 +150,8 @@ extension CurlEngine {
             case .start(let exchange): start(exchange)
             case .cancel(let exchange): end(transfers[ObjectIdentifier(exchange)], with: .cancelled)
             case .distrust(let exchange): distrust(transfers[ObjectIdentifier(exchange)])
+            case .release(let destination): lanes.release(destination)
+            case .end(let destination): endAll(to: destination)
             case .retire: isRetired = true
             case .stop: isStopped = true
             }
@@ -176,13 +173,21 @@ extension CurlEngine {
     }
 
     private func start(_ exchange: CurlExchange) {
-        if exchange.isCancelled { return exchange.end(.cancelled) }
+        if exchange.isCancelled || exchange.destination.isClosed { return exchange.end(.cancelled) }
         do throws(TransportError) {
-            let handle = if let idle = idleHandles.popLast() { idle } else { try CurlHandle(options) }
+            let destination = exchange.destination
+            allowConnections(to: destination.options)
+            let handle = try lanes.enter(destination)
             let transfer = CurlTransfer(exchange, handle, clock)
-            try handle.prepare(transfer, options, youngerThan: lastSilence.map { clock.now - $0 })
-            guard curl_multi_add_handle(multi, handle.raw) == CURLM_OK else {
-                throw .invalidConfiguration("libcurl does not take the request")
+            do throws(TransportError) {
+                try handle.prepare(
+                    transfer, youngerThan: lanes[lastSilenceOf: destination].map { clock.now - $0 })
+                guard curl_multi_add_handle(multi, handle.raw) == CURLM_OK else {
+                    throw .invalidConfiguration("libcurl does not take the request")
+                }
+            } catch {
+                lanes.leave(destination, handle)
+                throw error
             }
             keep(transfer)
         } catch {
@@ -208,7 +213,7 @@ extension CurlEngine {
             if code == CURLE_OK, transfer.failure == nil {
                 complete(transfer)
             } else {
-                end(transfer, with: transfer.failure ?? transfer.handle.error(for: code, options))
+                end(transfer, with: transfer.failure ?? error(of: transfer, for: code))
             }
         }
     }
@@ -217,9 +222,10 @@ extension CurlEngine {
         release(transfer)
         if transfer.exchange.isStream {
             transfer.passOn()
-            transfer.exchange.end(transfer.failure)
-        } else if let head = transfer.head.finished {
-            transfer.exchange.begin(HTTPResponse(head: head, body: transfer.takeBody()))
+            transfer.exchange.end(transfer.failure, trailers: transfer.head.trailers)
+        } else if let head = transfer.responseHead {
+            transfer.exchange.begin(
+                HTTPResponse(head: head, body: transfer.takeBody(), trailers: transfer.head.trailers))
         } else {
             transfer.exchange.end(nil)
         }
@@ -244,7 +250,7 @@ extension CurlEngine {
         }
         curl_multi_remove_handle(multi, transfer.handle.raw)
         transfer.handle.clear()
-        if idleHandles.count < Self.idleHandleLimit { idleHandles.append(transfer.handle) }
+        lanes.leave(transfer.exchange.destination, transfer.handle)
     }
 
     /// Gives streams what this round brought, in one piece.
@@ -252,7 +258,8 @@ extension CurlEngine {
         for transfer in streams.values where transfer.hasNews {
             noteProtocol(transfer)
             if transfer.head.finished != nil {
-                deadlines[ObjectIdentifier(transfer.exchange)] = nil
+                let lifetime = transfer.exchange.request.lifetime
+                deadlines[ObjectIdentifier(transfer.exchange)] = lifetime.map { transfer.started + $0 }
             }
             transfer.passOn()
             if let failure = transfer.failure { end(transfer, with: failure) }
@@ -264,17 +271,22 @@ extension CurlEngine {
         let now = clock.now
         for (id, deadline) in deadlines where deadline <= now {
             guard let transfer = transfers[id] else { continue }
-            endSilentConnection(of: transfer, since: transfer.started)
-            end(transfer, with: transfer.handle.error(for: CURLE_OPERATION_TIMEDOUT, options))
+            // A stream that has begun and is not to last longer says nothing about its connection.
+            if !transfer.exchange.isStream || transfer.head.finished == nil {
+                endSilentConnection(of: transfer, since: transfer.started)
+            }
+            end(transfer, with: error(of: transfer, for: CURLE_OPERATION_TIMEDOUT))
         }
     }
 
     /// HTTP/1.1 carries one exchange a connection, so a few would not do.
     private func noteProtocol(_ transfer: CurlTransfer) {
-        guard !allowsOneStreamPerConnection, transfer.handle.usesHTTP1 else { return }
-        allowsOneStreamPerConnection = true
-        connectionLimit = max(options.maximumConnections, Self.connectionsOverHTTP1)
-        limitConnections()
+        guard transfer.handle.usesHTTP1, lanes.noteHTTP1(transfer.exchange.destination) else { return }
+        allowConnections(Self.connectionsOverHTTP1)
+    }
+
+    private func error(of transfer: CurlTransfer, for code: CURLcode) -> TransportError {
+        transfer.handle.error(for: code, transfer.exchange.destination.options)
     }
 
     /// Ends what is left and frees everything.
@@ -286,8 +298,29 @@ extension CurlEngine {
         }
         for transfer in Array(transfers.values) { end(transfer, with: .cancelled) }
         for case .start(let exchange) in commands { exchange.end(.cancelled) }
-        idleHandles = []
+        lanes = CurlLanes()
         curl_multi_cleanup(multi)
+    }
+}
+
+// Limits and ends.
+extension CurlEngine {
+    private func endAll(to destination: CurlDestination) {
+        for transfer in Array(transfers.values) where transfer.exchange.destination === destination {
+            end(transfer, with: .cancelled)
+        }
+        lanes.release(destination)
+    }
+
+    private func allowConnections(to options: CurlOptions) {
+        allowConnections(options.isPlainHTTP ? Self.connectionsOverHTTP1 : options.maximumConnections)
+    }
+
+    /// Raises the number of connections to a host, which libcurl has one of for all.
+    private func allowConnections(_ count: Int) {
+        guard count > connectionLimit else { return }
+        connectionLimit = count
+        limitConnections()
     }
 }
 
@@ -305,11 +338,11 @@ extension CurlEngine {
     /// wait for its own time limit.
     private func endSilentConnection(of transfer: CurlTransfer, since start: Instant) {
         let now = clock.now
-        lastSilence = now
-        guard let port = transfer.handle.connectionPort else { return }
-        let fellow = transfers.values.filter { $0.handle.connectionPort == port }
+        lanes[lastSilenceOf: transfer.exchange.destination] = now
+        guard let connection = transfer.connection else { return }
+        let fellow = transfers.values.filter { $0.uses(connection) }
         let arrivals = fellow.compactMap(\.lastArrival)
-        let heard = arrivals.reduce(lastHeard[port] ?? start) { max($0, $1) }
+        let heard = arrivals.reduce(lastHeard[connection] ?? start) { max($0, $1) }
         guard Self.isSilent(waitingSince: start, heard: heard, now: now) else { return }
         for other in fellow where other !== transfer {
             other.handle.forbidReuse()
@@ -329,12 +362,14 @@ extension CurlEngine {
 
     /// Keeps what the ended transfer heard for as long as others are on its connection.
     private func noteArrivals(of transfer: CurlTransfer) {
-        guard let port = transfer.handle.connectionPort else { return }
-        guard transfers.values.contains(where: { $0.handle.connectionPort == port }) else {
-            lastHeard[port] = nil
+        guard let connection = transfer.connection else { return }
+        guard transfers.values.contains(where: { $0.uses(connection) }) else {
+            lastHeard[connection] = nil
             return
         }
-        if let arrival = transfer.lastArrival { lastHeard[port] = max(arrival, lastHeard[port] ?? arrival) }
+        if let arrival = transfer.lastArrival {
+            lastHeard[connection] = max(arrival, lastHeard[connection] ?? arrival)
+        }
     }
 }
 

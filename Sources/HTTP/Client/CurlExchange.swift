@@ -18,9 +18,11 @@ final class CurlExchange: Sendable {
         var chunk: Chunk?
         var unread: [UInt8] = []
         var end: Result<[UInt8]?, TransportError>?
+        var trailers: HTTPHeaders = [:]
     }
 
     let request: HTTPRequest
+    let destination: CurlDestination
     let isStream: Bool
     /// How many unread bytes of a stream are kept before it is given up.
     ///
@@ -28,8 +30,9 @@ final class CurlExchange: Sendable {
     var unreadLimit: Int { min(request.responseLimit, Self.largestUnreadLimit) }
     private let state = Locked(State())
 
-    init(_ request: HTTPRequest, isStream: Bool) {
+    init(_ request: HTTPRequest, to destination: CurlDestination, isStream: Bool) {
         self.request = request
+        self.destination = destination
         self.isStream = isStream
     }
 }
@@ -52,6 +55,9 @@ extension CurlExchange {
         }
         if let ready { waiter.resume(returning: ready) }
     }
+
+    /// What followed the body of a stream; empty before its end.
+    var trailers: HTTPHeaders { state.withLock { $0.trailers } }
 
     /// Marks that nobody wants the rest, for the engine to end the exchange; false if it was over already.
     func markCancelled() -> Bool {
@@ -98,9 +104,12 @@ extension CurlExchange {
     }
 
     /// Ends the exchange and wakes whoever waits; nil is the regular end of a stream.
-    func end(_ error: TransportError?) {
+    func end(_ error: TransportError?, trailers: HTTPHeaders = [:]) {
         let (start, chunk) = state.withLock { state in
-            if state.end == nil { state.end = error.map { .failure($0) } ?? .success(nil) }
+            if state.end == nil {
+                state.end = error.map { .failure($0) } ?? .success(nil)
+                state.trailers = trailers
+            }
             return (Self.take(&state.start), Self.take(&state.chunk))
         }
         start?.resume(returning: .failure(error ?? .interrupted("the server sent no response")))

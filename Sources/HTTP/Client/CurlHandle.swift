@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import CCurl
+import COpenSSL
 
 /// A libcurl easy handle with the transport's options set once and a request's options set for each.
 final class CurlHandle {
@@ -42,16 +43,16 @@ final class CurlHandle {
     /// Idle connections opened longer than `age` ago are not trusted to be alive.
     ///
     /// - Throws: `TransportError.invalidConfiguration` for an option libcurl refuses.
-    func prepare(
-        _ transfer: CurlTransfer, _ options: CurlOptions, youngerThan age: Duration?
-    ) throws(TransportError) {
+    func prepare(_ transfer: CurlTransfer, youngerThan age: Duration?) throws(TransportError) {
         let request = transfer.exchange.request
+        let options = transfer.exchange.destination.options
         errorText[0] = 0
         try set(.text(CURLOPT_URL, options.baseURL + request.target))
         try setMethod(request)
         try setHeaders(request.headers, options)
         let timeout = transfer.exchange.isStream ? nil : request.timeout
         try set(.number(CURLOPT_TIMEOUT_MS, timeout.map { max(1, $0.roundedUpMilliseconds) } ?? 0))
+        try set(.number(CURLOPT_IGNORE_CONTENT_LENGTH, request.isGRPC ? 1 : 0))
         try set(.number(CURLOPT_FORBID_REUSE, 0))
         try set(.number(CURLOPT_MAXLIFETIME_CONN, age.map { max(1, Int($0.components.seconds)) } ?? 0))
         for option in [
@@ -137,10 +138,31 @@ extension CurlHandle {
         return version == CURL_HTTP_VERSION_1_0 || version == CURL_HTTP_VERSION_1_1
     }
 
+    /// Whether the connection under the request was agreed to speak HTTP/2; only over TLS.
+    var speaksHTTP2: Bool {
+        guard let ssl = ccurl_get_ssl(raw) else { return false }
+        var (name, length): (UnsafePointer<UInt8>?, UInt32) = (nil, 0)
+        SSL_get0_alpn_selected(OpaquePointer(ssl), &name, &length)
+        return UnsafeBufferPointer(start: name, count: Int(length)).elementsEqual("h2".utf8)
+    }
+
+    /// The key of the server at the other end of the connection under the request.
+    var serverKey: ServerKeyDigest? {
+        guard let ssl = ccurl_get_ssl(raw),
+            let certificate = SSL_get1_peer_certificate(OpaquePointer(ssl))
+        else { return nil }
+        defer { X509_free(certificate) }
+        var der: UnsafeMutablePointer<UInt8>?
+        let count = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(certificate), &der)
+        defer { CRYPTO_free(der, nil, 0) }
+        guard count > 0, let der else { return nil }
+        return ServerKeyDigest(ofKey: Array(UnsafeBufferPointer(start: der, count: Int(count))))
+    }
+
     /// This side's port of the connection that carries the request; nil if there is none yet.
     ///
     /// To one server it tells connections apart.
-    var connectionPort: Int? {
+    var localPort: Int? {
         let port = long(CURLINFO_LOCAL_PORT)
         return port > 0 ? port : nil
     }

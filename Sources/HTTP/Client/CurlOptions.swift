@@ -22,6 +22,8 @@ struct CurlOptions: Sendable {
     let connectTo: String?
     let maximumConnections: Int
     let isPlainHTTP: Bool
+    /// Whether the response head tells the server's key.
+    let tellsServerKey: Bool
 
     /// - Throws: `TransportError.invalidConfiguration` for what would make a different URL or trust nobody.
     init(_ configuration: TransportConfiguration) throws(TransportError) {
@@ -36,6 +38,11 @@ struct CurlOptions: Sendable {
         connectTo = isRenamed ? "\(named.authority):\(endpoint.authority)" : nil
         maximumConnections = max(1, configuration.maximumConnections)
         isPlainHTTP = endpoint.scheme == .http
+        tellsServerKey =
+            switch configuration.tls.trust {
+            case .insecure, .pinned: !isPlainHTTP
+            case .system, .certificates: false
+            }
         settings =
             try Self.connection(configuration) + Self.trust(configuration.tls.trust)
             + Self.identity(configuration.tls.identity) + Self.proxy(configuration)
@@ -94,13 +101,18 @@ struct CurlOptions: Sendable {
                 .text(CURLOPT_PROXY_CAINFO, nil), .text(CURLOPT_PROXY_CAPATH, nil),
                 .blob(CURLOPT_PROXY_CAINFO_BLOB, pem),
             ]
+        case .pinned(let key):
+            // libcurl looks at the pinned key with verification off too.
+            return unverified + [.text(CURLOPT_PINNEDPUBLICKEY, "sha256//\(key.base64)")]
         case .insecure:
-            return [
-                .number(CURLOPT_SSL_VERIFYPEER, 0), .number(CURLOPT_SSL_VERIFYHOST, 0),
-                .number(CURLOPT_PROXY_SSL_VERIFYPEER, 0), .number(CURLOPT_PROXY_SSL_VERIFYHOST, 0),
-            ]
+            return unverified
         }
     }
+
+    private static let unverified: [Setting] = [
+        .number(CURLOPT_SSL_VERIFYPEER, 0), .number(CURLOPT_SSL_VERIFYHOST, 0),
+        .number(CURLOPT_PROXY_SSL_VERIFYPEER, 0), .number(CURLOPT_PROXY_SSL_VERIFYHOST, 0),
+    ]
 
     private static func identity(_ identity: TLSConfiguration.Identity?) throws(TransportError) -> [Setting] {
         guard let identity else { return [] }

@@ -23,6 +23,8 @@ final class CurlTransfer {
     private(set) var lastArrival: Instant?
 
     private let clock: any Clock
+    /// The server's key, if the destination wants it told.
+    private var serverKey: ServerKeyDigest?
 
     init(_ exchange: CurlExchange, _ handle: CurlHandle, _ clock: any Clock) {
         self.exchange = exchange
@@ -43,6 +45,26 @@ final class CurlTransfer {
         return Unmanaged<CurlTransfer>.fromOpaque(context).takeUnretainedValue()
     }
 
+    /// The connection under the request; nil if there is none yet.
+    var connection: CurlConnection? {
+        handle.localPort.map {
+            CurlConnection(destination: ObjectIdentifier(exchange.destination), port: $0)
+        }
+    }
+
+    func uses(_ connection: CurlConnection) -> Bool {
+        // Most are to other destinations, and need no question to libcurl.
+        ObjectIdentifier(exchange.destination) == connection.destination
+            && handle.localPort == connection.port
+    }
+
+    /// The response's head, once it is there.
+    var responseHead: HTTPResponseHead? {
+        guard var head = head.finished else { return nil }
+        head.serverKey = serverKey
+        return head
+    }
+
     /// What libcurl hands to the callbacks; good for as long as the engine holds the transfer.
     var context: UnsafeMutableRawPointer { Unmanaged.passUnretained(self).toOpaque() }
 
@@ -57,7 +79,7 @@ final class CurlTransfer {
 
     /// Tells a stream's reader all that it does not know yet.
     func passOn() {
-        guard exchange.isStream, let head = head.finished else { return }
+        guard exchange.isStream, let head = responseHead else { return }
         if !isBegun {
             isBegun = true
             exchange.begin(HTTPResponse(head: head))
@@ -72,9 +94,16 @@ final class CurlTransfer {
 extension CurlTransfer {
     /// Whether the request may still be sent; asked anew for each connection that it is tried on.
     fileprivate func mayBegin() -> Bool {
-        guard let limit = exchange.request.notAfter, clock.now >= limit else { return true }
-        failure = .tooLate
-        return false
+        if let limit = exchange.request.notAfter, clock.now >= limit {
+            failure = .tooLate
+            return false
+        }
+        if exchange.request.isGRPC, !handle.speaksHTTP2 {
+            failure = .connectFailed("the server does not offer HTTP/2 (ALPN h2), which gRPC needs")
+            return false
+        }
+        if exchange.destination.options.tellsServerKey { serverKey = handle.serverKey }
+        return true
     }
 
     fileprivate func receiveHeader(_ line: UnsafeRawBufferPointer) -> Bool {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import Platform
 
-/// HTTP/2, or 1.1 where the server has nothing newer, to one server over libcurl on a thread of its own.
+/// HTTP/2, or 1.1 where the server has nothing newer, to one server over libcurl.
 ///
 /// - Many requests share a connection; at most `TransportConfiguration.maximumConnections` are open, and up
 ///   to 32 if the server turns out to speak HTTP/1.1 only, where each request needs one for itself. Each open
@@ -15,49 +15,68 @@ import Platform
 ///   tells the encoding and the compressed length.
 ///
 /// New credentials mean a new transport. Letting go of the old one lets its exchanges come to their end, then
-/// its thread and its connections are gone; `shutdown()` ends them at once.
+/// its connections close in time; `shutdown()` ends them at once. Many transports may share an `HTTPEngine`, so
+/// that hundreds of servers need one thread.
 package final class CurlTransport: HTTPTransport {
-    private let engine: CurlEngine
-    /// Nil once someone has joined the thread.
-    private let thread: Locked<SystemThread?>
+    private let engine: HTTPEngine
+    private let destination: CurlDestination
+    private let ownsEngine: Bool
 
-    /// Starts the thread; connections are opened when they are needed.
+    /// Starts a thread of its own; connections are opened when they are needed.
     ///
     /// - Throws: `TransportError.invalidConfiguration`. Certificates and keys are read at the first handshake
     ///   only; a bad one fails the requests with the same error.
     package init(_ configuration: TransportConfiguration) throws(TransportError) {
-        engine = try CurlEngine(CurlOptions(configuration))
-        thread = Locked(try engine.startThread())
+        destination = try Self.destination(configuration)
+        engine = try HTTPEngine(idleConnections: configuration.maximumConnections)
+        ownsEngine = true
+    }
+
+    /// Uses the thread and the connections of an engine that others use too.
+    ///
+    /// - Throws: as without an engine.
+    package init(_ configuration: TransportConfiguration, engine: HTTPEngine) throws(TransportError) {
+        destination = try Self.destination(configuration)
+        self.engine = engine
+        ownsEngine = false
+    }
+
+    /// One handle is made now, so that an option libcurl refuses is an error of the configuration.
+    private static func destination(
+        _ configuration: TransportConfiguration
+    ) throws(TransportError) -> CurlDestination {
+        let options = try CurlOptions(configuration)
+        _ = try CurlHandle(options)
+        return CurlDestination(options)
     }
 
     deinit {
-        engine.post(.retire)
-        thread.withLock { $0 }?.detach()
+        engine.engine.post(.release(destination))
     }
 
     package func send(_ request: HTTPRequest) async throws(TransportError) -> HTTPResponse {
-        let exchange = CurlExchange(request, isStream: false)
-        return try await engine.run(exchange)
+        let exchange = CurlExchange(request, to: destination, isStream: false)
+        return try await engine.engine.run(exchange)
     }
 
     package func open(_ request: HTTPRequest) async throws(TransportError) -> (HTTPResponseHead, any HTTPBody)
     {
-        let exchange = CurlExchange(request, isStream: true)
-        let body = CurlBody(exchange, engine)
-        return (try await engine.run(exchange).head, body)
+        let exchange = CurlExchange(request, to: destination, isStream: true)
+        let body = CurlBody(exchange, engine.engine)
+        return (try await engine.engine.run(exchange).head, body)
     }
 
-    /// Ends every exchange with `TransportError.cancelled` and returns when the thread and the connections
-    /// are gone, which takes milliseconds; requests made later end the same way.
+    /// Ends every exchange of this transport with `TransportError.cancelled`; requests made later end the same
+    /// way.
     ///
-    /// Only the first of several calls waits.
+    /// With a thread of its own it returns when that and the connections are gone, which takes milliseconds.
     package func shutdown() {
-        engine.post(.stop)
-        let running = thread.withLock { thread in
-            defer { thread = nil }
-            return thread
+        destination.close()
+        if ownsEngine {
+            engine.shutdown()
+        } else {
+            engine.engine.post(.end(destination))
         }
-        running?.join()
     }
 }
 
@@ -74,6 +93,8 @@ private final class CurlBody: HTTPBody {
     deinit {
         engine.cancel(exchange)
     }
+
+    var trailers: HTTPHeaders { exchange.trailers }
 
     func next() async throws(TransportError) -> [UInt8]? {
         let chunk = await withTaskCancellationHandler {

@@ -21,6 +21,9 @@ package protocol HTTPBody: Sendable {
     /// - Throws: `TransportError`; after the first error or the end every further call does the same.
     func next() async throws(TransportError) -> [UInt8]?
 
+    /// The fields that followed the body; complete once `next` has returned nil.
+    var trailers: HTTPHeaders { get }
+
     /// Tells that nothing has come for too long, before the body is let go: unless the connection has carried
     /// other answers meanwhile, it is taken for dead, and what else waits on it ends as
     /// `TransportError.interrupted`.
@@ -28,6 +31,9 @@ package protocol HTTPBody: Sendable {
 }
 
 extension HTTPBody {
+    /// None, as nearly always.
+    package var trailers: HTTPHeaders { [:] }
+
     /// Does nothing: there is no connection that others could share.
     package func distrustConnection() {}
 }

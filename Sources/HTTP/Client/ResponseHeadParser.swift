@@ -2,13 +2,15 @@
 
 /// Collects the lines of a response head, each given whole, and keeps the final head.
 ///
-/// Interim (1xx) heads are dropped, and so are trailers: what follows a final head changes nothing.
+/// Interim (1xx) heads are dropped. Fields that follow a final head are trailers.
 struct ResponseHeadParser {
     /// The most bytes that all heads of a response may have together: 256 KiB.
     static let sizeLimit = 256 << 10
 
     /// The head, once the empty line after it has come.
     private(set) var finished: HTTPResponseHead?
+    /// The fields that came after the head.
+    private(set) var trailers = HTTPHeaders()
     /// How many bytes came so far.
     private(set) var byteCount = 0
     private var status = 0
@@ -18,18 +20,25 @@ struct ResponseHeadParser {
     mutating func add(line: UnsafeRawBufferPointer) -> Bool {
         byteCount += line.count
         guard byteCount <= Self.sizeLimit else { return false }
-        guard finished == nil else { return true }
         let line = Self.trimmed(line[...])
+        guard finished == nil else {
+            if let field = Self.field(line) { trailers.append(field.name, field.value) }
+            return true
+        }
         if line.starts(with: "HTTP/".utf8) {
             status = Self.status(of: line)
             fields.removeAll(keepingCapacity: true)
         } else if line.isEmpty {
             if status >= 200 { finished = HTTPResponseHead(status: status, headers: HTTPHeaders(fields)) }
-        } else if let colon = line.firstIndex(of: UInt8(ascii: ":")) {
-            let value = Self.trimmed(line[(colon + 1)...])
-            fields.append(.init(name: Self.text(line[..<colon]), value: Self.text(value)))
+        } else if let field = Self.field(line) {
+            fields.append(field)
         }
         return true
+    }
+
+    private static func field(_ line: Slice<UnsafeRawBufferPointer>) -> HTTPHeaders.Field? {
+        guard let colon = line.firstIndex(of: UInt8(ascii: ":")) else { return nil }
+        return HTTPHeaders.Field(name: text(line[..<colon]), value: text(trimmed(line[(colon + 1)...])))
     }
 
     /// The three digits after the version; 0, which is no status, if they are not there.

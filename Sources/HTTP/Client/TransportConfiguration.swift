@@ -38,7 +38,9 @@ package struct TLSConfiguration: Sendable, Hashable {
         case system
         /// Those that these CA certificates vouch for, and no others.
         case certificates(pem: [UInt8])
-        /// All of them; only when the user said so.
+        /// The one with this key, whatever it says and whoever signed it.
+        case pinned(ServerKeyDigest)
+        /// All of them; only when the user said so, or where nothing secret is said.
         case insecure
     }
 
