@@ -2,7 +2,7 @@
 
 /// What the operator asks of one node: Talos' API, call by call.
 ///
-/// This is the seam to the network: `TalosNodeClient` speaks gRPC, and tests bring nodes of their own. Every
+/// This is the seam to the network: `NodeConnections` makes nodes that speak gRPC, and tests bring nodes of their own. Every
 /// call ends by itself within `limit`, connecting included, and as soon as its task is cancelled. A call that
 /// fails says with `TalosError.mayHaveBeenProcessed` whether the node may have acted all the same; no call is
 /// ever sent twice. Which versions know a call stands with it; others answer UNIMPLEMENTED.
@@ -36,7 +36,7 @@ package protocol TalosNode: Sendable {
     /// which is returned, not thrown.
     func lifecycleUpgrade(image: String, within limit: Duration) async throws(TalosError) -> InstallResult
 
-    /// Pulls an image, from 1.13 on; returns the name under which it was pulled.
+    /// Pulls an image, from 1.13 on; returns the name under which it was pulled, which `lifecycleUpgrade` takes.
     func pullImage(
         _ reference: String, namespace: ImageNamespace, within limit: Duration
     ) async throws(TalosError) -> String
@@ -120,12 +120,12 @@ package protocol TalosNode: Sendable {
 
     // Resources (COSI), also in maintenance mode.
 
-    /// One resource; nil if there is none, or no such kind in this version of Talos.
+    /// One resource; nil if there is none. A kind that this version of Talos does not know is PERMISSION_DENIED.
     func resource(
         _ kind: ResourceKind, id: String, within limit: Duration
     ) async throws(TalosError) -> TalosResource?
 
-    /// All resources of a kind that match; none where this version of Talos does not know the kind.
+    /// All resources of a kind that match. A kind that this version of Talos does not know is PERMISSION_DENIED.
     func resources(
         _ kind: ResourceKind, matching selector: ResourceSelector, within limit: Duration
     ) async throws(TalosError) -> [TalosResource]

@@ -22,15 +22,19 @@ package final class ScriptedBody: HTTPBody {
         }
     }
 
+    /// The fields that follow the body.
+    package let trailers: HTTPHeaders
     private let state: Locked<State>
 
     /// A body that waits for pieces.
-    package init() {
+    package init(trailers: HTTPHeaders = [:]) {
+        self.trailers = trailers
         state = Locked(State())
     }
 
     /// A body of these pieces and then its end.
-    package init(_ pieces: [[UInt8]]) {
+    package init(_ pieces: [[UInt8]], trailers: HTTPHeaders = [:]) {
+        self.trailers = trailers
         state = Locked(State(pieces: pieces, end: .success(nil)))
     }
 

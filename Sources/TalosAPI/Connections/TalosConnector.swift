@@ -1,23 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
-package import HTTP
+import HTTP
 
 /// What tells a node in maintenance mode from another: the SHA-256 digest of its TLS public key.
 ///
 /// Its certificate is signed by nobody, so this is all there is to know it by. Talos prints the same text on the
 /// console, and `talosctl --cert-fingerprint` takes it.
 package struct ServerFingerprint: Sendable, Hashable, CustomStringConvertible {
-    /// The digest in Base64.
-    package let description: String
+    let key: ServerKeyDigest
 
     /// Nil if the text is not the Base64 of 32 bytes.
     package init?(_ text: String) {
         guard let key = ServerKeyDigest(base64: text) else { return nil }
-        self.init(key)
+        self.key = key
     }
 
-    package init(_ key: ServerKeyDigest) {
-        description = key.base64
+    init(_ key: ServerKeyDigest) {
+        self.key = key
     }
+
+    /// The digest in Base64.
+    package var description: String { key.base64 }
 }
 
 /// What is behind an address.

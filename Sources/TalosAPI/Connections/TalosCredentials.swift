@@ -9,6 +9,8 @@ package struct TalosCredentials: Sendable, Hashable {
     package let authority: [UInt8]
     /// Our certificate and key in PEM, with labels that OpenSSL knows.
     package let identity: TLSConfiguration.Identity
+    /// Stands for all of it without telling any.
+    let digest: SHA256Digest
 
     /// Takes PEM text as Talos writes it, the key labelled `ED25519 PRIVATE KEY` too.
     ///
@@ -27,6 +29,7 @@ package struct TalosCredentials: Sendable, Hashable {
         guard !key.isEmpty else { throw Self.unusable("key: it has no PEM block") }
         identity = TLSConfiguration.Identity(
             certificatePEM: client.crt, keyPEM: key.flatMap(\.textForOpenSSL))
+        digest = SHA256Digest(of: [authority, client.crt, client.key].flatMap { [0] + $0 })
     }
 
     /// What a context of a talosconfig holds.
@@ -43,6 +46,16 @@ extension PEMBlock {
     /// The block under a name that OpenSSL has for the same bytes: it has none of its own for Ed25519 keys.
     fileprivate var textForOpenSSL: [UInt8] {
         label == "ED25519 PRIVATE KEY" ? PEMBlock(label: "PRIVATE KEY", bytes: bytes).text : text
+    }
+}
+
+extension TalosCredentials {
+    package static func == (left: TalosCredentials, right: TalosCredentials) -> Bool {
+        left.digest == right.digest
+    }
+
+    package func hash(into hasher: inout Hasher) {
+        hasher.combine(digest)
     }
 }
 
