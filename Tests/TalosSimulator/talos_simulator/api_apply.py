@@ -60,6 +60,7 @@ def apply_in_maintenance(node, request):
         if node.version.line < (1, 13):
             return reply(mode, "Dry run summary:\nNode is running in maintenance mode and does not have a config yet\n")
         return reply(mode, dry_run_text(None, new, node.version, mode))
+    node.cluster.configured(node, new)
     node.stored = new
     node.world.journal.change(node, "config-accepted", digest=new.digest, maintenance=True)
     # The answer goes out before the node leaves maintenance mode.
@@ -92,6 +93,7 @@ async def apply(node, request):
     mode, details = resolve(request.mode, reasons)
     if request.dry_run:
         return reply(mode, dry_run_text(node.config, new, node.version, mode))
+    node.cluster.configured(node, new)
     cancel_revert(node)
     if mode is Mode.TRY:
         timeout = request.try_mode_timeout.total_seconds() if request.try_mode_timeout else 60

@@ -60,8 +60,8 @@ def watch_upgrade(node):
            if not member.is_alive or member.is_learner]
     ill += [f"{member.name} has alarm {alarm}" for member in etcd.members.values() for alarm in member.alarms]
     if ill:
-        node.world.journal.violation("upgrade-needs-healthy-etcd", f"{node.name} is upgraded while "
-                                     + ", ".join(ill), [REQUEST.get()], cluster=node.cluster.name)
+        node.cluster.accuse("upgrade-needs-healthy-etcd", f"{node.name} is upgraded while " + ", ".join(ill),
+                            [REQUEST.get()])
 
 
 @rpc(MACHINE + "Upgrade", roles=ADMIN)
@@ -102,8 +102,7 @@ async def reset(node, request, call):
         raise invalid("reset failed: invalid input, wipe mode USER_DISKS doesn't support SystemPartitionsToWipe "
                       "parameter")
     if node.name in node.cluster.protected:
-        node.world.journal.violation("reset-of-wrong-node", f"{node.name} is protected, and is reset",
-                                     [REQUEST.get()], cluster=node.cluster.name)
+        node.cluster.accuse("reset-of-wrong-node", f"{node.name} is protected, and is reset", [REQUEST.get()])
     actor = soon(node, node.reset, graceful=request.graceful, reboot=request.reboot, labels=labels, mode=mode.name,
                  user_disks=list(request.user_disks_to_wipe))
     return machine.ResetResponse(messages=[machine.Reset(actor_id=actor)])
@@ -175,6 +174,7 @@ async def lifecycle_upgrade(node, request, call):
     if node.lifecycle_lock:
         raise precondition("another lifecycle operation is in progress")
     node.lifecycle_lock = True
+    watch_upgrade(node)
     try:
         yield progress(message=f"running installer {image}")
         await node.world.step("upgrade")

@@ -1,16 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a node tells of itself, and its services."""
+import asyncio
 import gzip
 import io
 import tarfile
 
 from betterproto.lib.google.protobuf import Empty
-from talos_linux_api.v1_6_0 import common, machine, storage
+from talos_linux_api.v1_6_0 import cluster, common, machine, storage
 from talos_linux_api.v1_6_0 import time as time_api
 
 from . import access
 from .dispatch import ADMIN, OPERATOR, rpc
-from .errors import unimplemented, unknown
+from .errors import deadline, unimplemented, unknown
 
 MACHINE = "/machine.MachineService/"
 SERVICE_NAMES = ("apid", "auditd", "containerd", "cri", "dashboard", "etcd", "kubelet", "machined", "syslogd", "trustd",
@@ -158,3 +159,24 @@ async def meta_delete(node, request, call):
     if node.meta.pop(request.key, None) is None:
         raise unknown("meta key not found")
     return machine.MetaDeleteResponse(messages=[machine.MetaDelete()])
+
+
+@rpc("/cluster.ClusterService/HealthCheck")
+async def health_check(node, request, call):
+    """Some of the checks of a real node, in their order; it goes on until all hold or its time is up."""
+    require_control_plane(node, "health check")
+    info = request.cluster_info
+    wanted = set(info.control_plane_nodes) | set(info.worker_nodes)
+    nodes = [each for each in node.cluster.nodes.values() if not wanted or each.address in wanted]
+    end = asyncio.get_running_loop().time() + (request.wait_timeout.total_seconds() if request.wait_timeout else 1200)
+    for name, holds in (
+            ("etcd to be healthy", lambda: bool(node.etcd and node.etcd.has_quorum)),
+            ("apid to be ready", lambda: all(each.services.get("apid") == "Running" for each in nodes)),
+            ("all nodes to finish boot sequence", lambda: all(each.stage == "running" for each in nodes)),
+            ("all k8s nodes to report ready", lambda: all(each.is_ready for each in nodes))):
+        yield cluster.HealthCheckProgress(message=f"waiting for {name}: ...")
+        while not holds():
+            if asyncio.get_running_loop().time() > end:
+                raise deadline("healthcheck error: rpc error: code = DeadlineExceeded desc = context deadline exceeded")
+            await asyncio.sleep(node.world.delay)
+        yield cluster.HealthCheckProgress(message=f"waiting for {name}: OK")

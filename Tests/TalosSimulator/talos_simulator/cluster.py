@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """One cluster: its nodes, its etcd, its Kubernetes, and whether what must hold does hold."""
+import asyncio
+
 from .etcd import Etcd
 from .world import REQUEST, Signal
 
@@ -12,6 +14,7 @@ class Cluster:
         self.endpoint = endpoint or f"https://{world.prefix}.{number}.254:6443"
         self.nodes = {}
         self.etcd = None
+        # The node, the cluster ID of its configuration and the request of each bootstrap.
         self.bootstraps = []
         self.signal = Signal()
         self.kubernetes = None
@@ -39,12 +42,11 @@ class Cluster:
     def bootstrap(self, node, is_recovered):
         """Makes a new etcd with this node as its first member."""
         request = REQUEST.get()
-        if self.bootstraps and not is_recovered and self.etcd and \
-                any(member.node is not None for member in self.etcd.members.values()):
-            self.world.journal.violation(
-                "bootstrap-once", f"cluster {self.name} is bootstrapped on {node.name}, and was on "
-                f"{self.bootstraps[-1][0]}", [self.bootstraps[-1][1], request], cluster=self.name)
-        self.bootstraps.append((node.name, request))
+        earlier = [each for each in self.bootstraps if each[1] == node.config.cluster_id]
+        if earlier and not is_recovered:
+            self.accuse("bootstrap-once", f"cluster {self.name} is bootstrapped on {node.name}, and was on "
+                        f"{earlier[-1][0]}", [earlier[-1][2], request], unless={"bootstrap"})
+        self.bootstraps.append((node.name, node.config.cluster_id, request))
         self.etcd = Etcd(self, node, is_recovered)
         self.world.journal.change(node, "bootstrapped", recovered=is_recovered)
 
@@ -62,11 +64,10 @@ class Cluster:
 
     def quorum_lost(self):
         request = REQUEST.get()
-        if request and len(self.etcd.voters) > 1 and "teardown" not in self.expects:
-            self.world.journal.violation(
-                "etcd-quorum", f"etcd of cluster {self.name} has lost its quorum: "
-                f"{sum(member.is_alive for member in self.etcd.voters)} of {len(self.etcd.voters)} voters are left",
-                [request], cluster=self.name)
+        if request and len(self.etcd.voters) > 1:
+            self.accuse("etcd-quorum", f"etcd of cluster {self.name} has lost its quorum: "
+                        f"{sum(member.is_alive for member in self.etcd.voters)} of {len(self.etcd.voters)} voters are "
+                        "left", [request], unless={"teardown"})
 
     def going_down(self, node):
         """A node goes down: two control planes must not be down at once because somebody asked for it."""
@@ -74,14 +75,37 @@ class Cluster:
         if node.down_because is None and self.kubernetes:
             self.kubernetes.going_down(node, request)
         node.down_because = request
-        if not request or not node.etcd_member or "teardown" in self.expects:
+        if not request or not node.etcd_member:
             return
         for other in self.members:
             if other is not node and other.down_because and not other.is_ready and other.etcd_member \
                     and other.etcd is node.etcd:
-                self.world.journal.violation(
-                    "one-control-plane-down", f"{node.name} goes down while {other.name} is down, both on request",
-                    [other.down_because, request], cluster=self.name)
+                self.accuse("one-control-plane-down", f"{node.name} goes down while {other.name} is down, both on "
+                            "request", [other.down_because, request], unless={"teardown"})
+
+    def accuse(self, invariant, text, because, unless=frozenset()):
+        """Tells of a violation, unless it is expected.
+
+        A provider may hear later than others that a cluster is to go: then it waits until that must have come.
+        """
+        if self.expects & unless:
+            return
+        if self.world.patience and unless:
+            self.world.spawn(self.accuse_later(invariant, text, because, unless))
+        else:
+            self.world.journal.violation(invariant, text, because, cluster=self.name)
+
+    async def accuse_later(self, invariant, text, because, unless):
+        await asyncio.sleep(self.world.patience)
+        if not self.expects & unless:
+            self.world.journal.violation(invariant, text, because, cluster=self.name)
+
+    def configured(self, node, config):
+        """A node that gets a configuration of another cluster than the others have is the wrong one."""
+        others = {other.stored.cluster_id for other in self.nodes.values() if other is not node and other.stored}
+        if others and config.cluster_id not in others:
+            self.accuse("configuration-of-another-cluster", f"{node.name} gets a configuration of another cluster than "
+                        "the other nodes", [REQUEST.get()], unless={"mixture"})
 
     def retired(self):
         """Forgets the etcd when the data of all its members is gone: a new cluster may begin on these nodes."""
@@ -93,7 +117,7 @@ class Cluster:
         etcd = self.etcd
         return {
             "name": self.name, "endpoint": self.endpoint, "hasAPI": self.has_api,
-            "bootstraps": [name for name, _ in self.bootstraps], "expects": sorted(self.expects),
+            "bootstraps": [name for name, _, _ in self.bootstraps], "expects": sorted(self.expects),
             "etcd": etcd and {
                 "hasQuorum": etcd.has_quorum, "leader": f"{etcd.leader:016x}", "revision": etcd.revision,
                 "recovered": etcd.is_recovered,

@@ -12,7 +12,7 @@
   POST   /clusters/C/nodes/N/skew              {"seconds": 3600}: its clock
   POST   /clusters/C/nodes/N/alarms            {"add": ["NOSPACE"], "remove": […]}: of its etcd member
   POST   /clusters/C/nodes/N/cut               breaks its connections
-  POST   /clusters/C/expects                   {"add": ["teardown"], "remove": […]}
+  POST   /clusters/C/expects                   {"add": […], "remove": […]}: teardown, disruption, bootstrap, mixture
   POST   /clusters/C/protected                 {"nodes": […]}: which nobody may reset
   GET    /clusters/C/kubernetes/PATH           what its Kubernetes API has there, asked as an administrator
   …      /clusters/C/kubernetes/PATH           the same with another method: POST, PUT, PATCH, DELETE
@@ -36,6 +36,9 @@ from .provider import Provider
 
 CONDITIONS = {"time-not-in-sync", "full-disk", "disk-not-empty", "learner-stuck", "upgrade-rolls-back", "upgrade-fails",
               "boot-hangs", "kubelet-unhealthy", "image-missing"}
+# What would be a violation and is meant: quorum and budgets, when a cluster goes; a second bootstrap; nodes of several
+# clusters in one.
+EXPECTATIONS = {"teardown", "disruption", "bootstrap", "mixture"}
 
 
 class Problem(Exception):
@@ -141,11 +144,12 @@ class Control:
             return ["text"]
         return []
 
-    async def add_cluster(self, name, kubernetes="none", endpoint=None):
+    async def add_cluster(self, name, kubernetes="none", endpoint=None, number=1):
         if name in self.world.clusters:
             raise Problem(f"there is a cluster {name} already", 409)
         taken = {cluster.number for cluster in self.world.clusters.values()}
-        number = next(number for number in range(1, 255) if number not in taken)
+        numbers = [*range(number, 255), *range(1, number)]
+        number = next(number for number in numbers if number not in taken)
         cluster = self.world.clusters[name] = Cluster(self.world, name, number, endpoint)
         cluster.next_node = 1
         await attach(cluster, kubernetes, self.options)
@@ -160,7 +164,7 @@ class Control:
             case "POST", ["nodes"]:
                 return self.add_node(cluster, **request.json()).state()
             case "POST", ["expects"]:
-                change(cluster.expects, request.json(), {"teardown", "disruption"})
+                change(cluster.expects, request.json(), EXPECTATIONS)
                 return sorted(cluster.expects)
             case "POST", ["protected"]:
                 cluster.protected = set(request.json()["nodes"])
@@ -181,10 +185,10 @@ class Control:
             taken = {node.address for node in cluster.nodes.values()}
             address = f"{self.world.prefix}.{cluster.number}.{cluster.next_node}"
             while address in taken:
-                cluster.next_node += 1
+                cluster.next_node = cluster.next_node % 250 + 1
                 address = f"{self.world.prefix}.{cluster.number}.{cluster.next_node}"
+        name = name or f"{cluster.name}-{cluster.next_node}"
         cluster.next_node += 1
-        name = name or f"{cluster.name}-{cluster.next_node - 1}"
         if name in cluster.nodes:
             raise Problem(f"there is a node {name} already", 409)
         node = cluster.nodes[name] = Node(cluster, name, address, **options)

@@ -12,6 +12,9 @@ A rule is {"match": {…}, "action": {"do": …, …}, "probability": 1}. All ru
           fail code message         serves it, and answers with that status all the same
           exit code                 LifecycleService.Upgrade and Install end with this exit code
           observe                   nothing; it is counted
+
+Requests to the Kubernetes API of a cluster count too, as those of node "kubernetes" with a method such as
+"PATCH /api/v1/nodes/x"; there a refusal's code is HTTP's.
 """
 import random
 import re
@@ -77,7 +80,7 @@ class Rule:
         if self.action not in ACTIONS:
             raise RuleError(f"action.do is {self.action!r}, not one of {', '.join(sorted(ACTIONS))}")
         check(set(action) - ACTIONS[self.action], self.action)
-        if self.action in ("refuse", "fail"):
+        if self.action in ("refuse", "fail") and match.get("node") != "kubernetes":
             status_of(action.get("code", "UNAVAILABLE"))
         self.cluster = re.compile(match.get("cluster", ".*"))
         self.node = re.compile(match.get("node", ".*"))

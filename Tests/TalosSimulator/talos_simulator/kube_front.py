@@ -3,6 +3,7 @@
 
 Clients show a certificate that the cluster's authority has signed; only administrators get anything.
 """
+import asyncio
 import datetime
 import hashlib
 import ssl
@@ -87,10 +88,28 @@ class Front:
                 "kubernetes", cluster=self.cluster.name, node="", method=f"{request.method} {request.path}", user=user,
                 fields=request.json() if self.is_shown(request) else {}, outcome=None)
             REQUEST.set(entry)
-        answer = await self.backend.request(request.method, request.path, request.query, request.body or None,
-                                            request.headers.get("content-type", "application/json"))
+        answer = await self.answer(request)
         if entry:
             entry["outcome"] = str(answer[0])
+        return answer
+
+    async def answer(self, request):
+        """The backend's, unless a fault strikes before or after it has acted."""
+        decisions = self.cluster.world.faults.decide(
+            self.cluster.name, "kubernetes", f"{request.method} {request.path}")
+        for decision in decisions:
+            if decision.action == "delay":
+                await asyncio.sleep(decision.seconds)
+            elif decision.action == "refuse":
+                code = decision.options.get("code", 503)
+                return code, status(code, "Injected", decision.options.get("message", "injected"))
+            elif decision.at == "before":
+                await lose(decision, request)
+        answer = await self.backend.request(request.method, request.path, request.query, request.body or None,
+                                            request.headers.get("content-type", "application/json"))
+        for decision in decisions:
+            if decision.at == "after":
+                await lose(decision, request)
         return answer
 
     @staticmethod
@@ -103,6 +122,15 @@ class Front:
         for server in self.servers.values():
             server.close()
         self.servers = {}
+
+
+async def lose(decision, request):
+    """Lets the connection break, or nothing more come."""
+    if decision.action == "cut":
+        request.writer.transport.abort()
+        raise ConnectionAbortedError
+    if decision.action == "hang":
+        await asyncio.get_running_loop().create_future()
 
 
 def identity(der):

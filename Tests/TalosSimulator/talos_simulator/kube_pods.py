@@ -236,15 +236,15 @@ class PodKeeper:
 
     def going_down(self, node, request):
         """A node that goes down on request takes its pods along, which their budgets may forbid."""
-        if not request or self.cluster.expects & {"teardown", "disruption"}:
+        if not request:
             return
         for budget in self.budgets:
             _, healthy, desired = self.count(budget)
             _, left, _ = self.count(budget, without=node.kubernetes_name)
             if left < healthy and left < desired:
-                self.cluster.world.journal.violation(
+                self.cluster.accuse(
                     "disruption-budget", f"{node.name} goes down with pods of budget {budget['metadata']['name']}, "
-                    f"which needs {desired} and has {left} left", [request], cluster=self.cluster.name)
+                    f"which needs {desired} and has {left} left", [request], unless={"teardown", "disruption"})
 
     async def evict_all(self, node):
         """Evicts what a drain evicts, as long as the node's own patience lasts."""

@@ -5,6 +5,7 @@ The Machine's status says that it runs and which addresses it has. Addresses of 
 connect to, so an annotation names the one and the port for those who are told to.
 """
 import json
+import zlib
 
 from . import kube_client
 
@@ -28,6 +29,7 @@ class Provider:
         # What the provider does not do of itself: Machines that it does not make a node of, until they are taken out.
         self.held = set()
         self.nodes = {}
+        self.world.patience = 1
         self.tasks = [self.world.spawn(self.follow_machines()), self.world.spawn(self.follow_clusters())]
 
     def stop(self):
@@ -89,10 +91,12 @@ class Provider:
         cluster = self.world.clusters.get(name)
         if not cluster:
             cluster = await self.control.add_cluster(
-                name, self.kubernetes, machine["spec"].get("talosConfig", {}).get("clusterEndpoint"))
+                name, self.kubernetes, machine["spec"].get("talosConfig", {}).get("clusterEndpoint"),
+                preferred(name, 250))
         disk = machine["spec"].get("talosConfig", {}).get("installDisk") or "/dev/sda"
         if metadata["name"] in cluster.nodes:
             await self.control.remove_node(cluster.nodes[metadata["name"]])
+        cluster.next_node = preferred(metadata["name"], 250)
         node = self.control.add_node(cluster, metadata["name"], version=self.version, schematic=self.schematic,
                                      disks=[{"device_name": disk}])
         self.nodes[uid(machine)] = node
@@ -103,11 +107,10 @@ class Provider:
         node = self.nodes.pop(key, None)
         if node and node.cluster.nodes.get(node.name) is node:
             self.world.journal.change(node, "machine-deleted")
-            if not node.cluster.expects & {"teardown"} and node.etcd_member and node.etcd_member.is_alive and \
-                    not node.etcd.would_have_quorum(without=[node.etcd_member]) and len(node.etcd.voters) > 1:
-                self.world.journal.violation(
-                    "etcd-quorum", f"the machine of {node.name} was deleted, and etcd has no quorum without it", [],
-                    cluster=node.cluster.name)
+            if node.etcd_member and node.etcd_member.is_alive and len(node.etcd.voters) > 1 and \
+                    not node.etcd.would_have_quorum(without=[node.etcd_member]):
+                node.cluster.accuse("etcd-quorum", f"the machine of {node.name} was deleted, and etcd has no quorum "
+                                    "without it", [], unless={"teardown"})
             await self.control.remove_node(node)
 
     async def patch(self, machine, body, subresource=""):
@@ -134,6 +137,11 @@ class Provider:
                     found.append(place)
                     self.world.journal.violation("no-secret-leaked", f"a secret stands in {place}")
         return found
+
+
+def preferred(name, count):
+    """A number that follows from a name, from 1."""
+    return zlib.crc32(name.encode()) % count + 1
 
 
 def uid(machine):

@@ -50,6 +50,8 @@ class World:
         self.clusters = {}
         self.steps = dict(STEPS)
         self.secrets = set()
+        # Seconds until a violation that might be meant is told as one.
+        self.patience = 0
         self.tasks = set()
 
     def now(self):
