@@ -4,8 +4,8 @@
   hack/talos-simulator.sh --seed 1 --cluster demo=3
 
 It prints KEY=value lines: CONTROL is the URL of its interface (GET it for a description), PREFIX the network of its
-nodes, PORT their port. It ends when its standard input ends, with --parent-pid when that process is gone, or on SIGTERM,
-and ends what it started.
+nodes, PORT their port. It ends on SIGTERM, with --until-input-ends when its standard input ends, with --parent-pid when
+that process is gone; and then it ends what it started.
 """
 import argparse
 import asyncio

@@ -62,6 +62,9 @@ async def maintenance(node):
 async def install(node):
     """Installs what the configuration names, and reboots; what goes wrong is seen on the console alone."""
     node.set_stage("installing")
+    # The API of older versions starts with the services, after the reboot.
+    if node.version.line >= (1, 13) and node.is_control_plane:
+        await node.listener.open_securely()
     await node.world.step("install")
     image = node.config.get("machine", "install", "image")
     installed = versions.installer(image) if image else node.media

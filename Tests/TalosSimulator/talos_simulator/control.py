@@ -16,17 +16,17 @@
   POST   /clusters/C/protected                 {"nodes": […]}: which nobody may reset
   GET    /clusters/C/kubernetes/PATH           what its Kubernetes API has there, asked as an administrator
   …      /clusters/C/kubernetes/PATH           the same with another method: POST, PUT, PATCH, DELETE
-  POST   /clusters/C/workloads                 {"name", "namespace"?, "replicas"?, "labels"?, "budget"?}: pods that come
-                                               again when they are evicted; budget is {"minAvailable": 1} or alike
+  POST   /clusters/C/workloads                 {"name", "namespace"?, "replicas"?, "labels"?, "budget"?}: pods that
+                                               come again when evicted; budget is {"minAvailable": 1} or alike
   GET    /faults, POST /faults, DELETE /faults[/RULE]
   POST   /delays                               {"delay": 0.2, "steps": {"install": 2}}
   GET    /journal?since=0&wait=5&kind=request,change,violation,refused,defect
   GET    /violations
-  POST   /provider                             {"kubeconfig", "version", "schematic"?, "kubernetes"?, "namespace"?}: each
-                                               Machine of that API server becomes a node
+  POST   /provider                             {"kubeconfig", "version", "schematic"?, "kubernetes"?, "namespace"?}:
+                                               each Machine of that API server becomes a node
   POST   /provider/hold                        {"machines": […]}: of which it makes no node yet
-  POST   /scan                                 {"text"?}: looks for secrets in a text, or where the provider's API server
-                                               shows them to everybody; each one found is a violation
+  POST   /scan                                 {"text"?}: looks for secrets in a text, or in what the provider's API
+                                               server shows to everybody; each one found is a violation
 """
 from . import faults, http
 from .cluster import Cluster

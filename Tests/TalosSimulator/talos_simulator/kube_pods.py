@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Pods, as kubelets and controllers would keep them: static ones, those of daemon sets and of workloads; and budgets."""
+"""Pods as kubelets and controllers would keep them: static ones, those of daemon sets and workloads; and budgets."""
 import asyncio
 import hashlib
 import json
@@ -156,8 +156,9 @@ class PodKeeper:
             if workload.budget:
                 await self.kubernetes.create_once(
                     f"{self.budget_path}/namespaces/{workload.namespace}/poddisruptionbudgets",
-                    {"apiVersion": self.kubernetes.policy, "kind": "PodDisruptionBudget", "metadata": {
-                        "name": workload.name}, "spec": workload.budget | {"selector": {"matchLabels": workload.labels}}})
+                    {"apiVersion": self.kubernetes.policy, "kind": "PodDisruptionBudget",
+                     "metadata": {"name": workload.name},
+                     "spec": workload.budget | {"selector": {"matchLabels": workload.labels}}})
                 self.budgets = await self.kubernetes.list(f"{self.budget_path}/poddisruptionbudgets")
         mine = [pod for pod in self.pods if any(owner["uid"] == workload.owner["metadata"]["uid"]
                                                 for owner in pod["metadata"].get("ownerReferences") or [])

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A small Kubernetes API in memory: objects of the built-in kinds, lists, watches, patches, evictions, disruption budgets.
+"""A small Kubernetes API in memory: objects of the built-in kinds, lists, watches, patches, evictions.
 
 It knows nothing of schemas: what is written is what is read. Strategic merge patches and applied objects are merged as
 JSON merge patches are, except for lists with a known key.

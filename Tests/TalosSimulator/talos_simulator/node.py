@@ -5,7 +5,7 @@ import datetime
 import hashlib
 import uuid
 
-from . import boot, pki, sequences, versions
+from . import boot, sequences, versions
 from .events import Events
 from .listener import Listener
 from .resources import Resources
@@ -33,7 +33,8 @@ class Node:
             raise ValueError(f"{version!r} is no version of Talos")
         self.media = versions.Installer(parsed, version, schematic)
         self.disks = [DISK | disk for disk in disks or [{}]]
-        self.uuid = str(uuid.UUID(bytes=hashlib.sha256(f"{self.world.seed}/{cluster.name}/{name}".encode()).digest()[:16]))
+        digest = hashlib.sha256(f"{self.world.seed}/{cluster.name}/{name}".encode()).digest()
+        self.uuid = str(uuid.UUID(bytes=digest[:16]))
         self.conditions = set()
         self.clock_skew = datetime.timedelta(0)
         # What survives a reboot.

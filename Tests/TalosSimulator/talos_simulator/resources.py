@@ -6,7 +6,7 @@ import contextlib
 import yaml
 
 from . import messages
-from .resource_specs import SENSITIVE, TYPES, desired, proto_spec
+from .resource_specs import TYPES, desired, proto_spec
 
 
 class Dumper(yaml.CSafeDumper):
