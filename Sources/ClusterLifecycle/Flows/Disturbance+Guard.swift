@@ -87,11 +87,26 @@ extension Disturbance {
 
 extension EtcdGuard {
     /// A guard of the cluster's etcd that knows who is leaving by the operations that are under way.
+    ///
+    /// A node that has yet to leave is a member like any other: the second of two could not leave without being one.
     package init(_ context: FlowContext) {
-        let leaving = context.record.operations.filter { [.remove, .replace].contains($0.value.kind) }
+        let leaving = context.record.operations.filter { $0.value.isTakenOut }
         self.init(
             context.observed.etcd, leaving: Set(leaving.values.compactMap(\.memberID)),
             ignoring: Set(leaving.keys))
+    }
+}
+
+extension NodeOperation {
+    /// Whether the node's member of etcd is dead or gone for good, so that its answers do not count any more.
+    fileprivate var isTakenOut: Bool {
+        switch (kind, step) {
+        case (.replace, _): true
+        case (.remove, .removingMember), (.remove, .resetting), (.remove, .deletingNode),
+            (.remove, .deletingMachine):
+            true
+        default: false
+        }
     }
 }
 
