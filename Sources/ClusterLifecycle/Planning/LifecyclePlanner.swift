@@ -9,7 +9,7 @@ package enum LifecyclePlanner {
     ///
     /// The first one that is busy holds the later ones: these go on with what they have begun and begin nothing.
     private static var flows: [any Flow.Type] {
-        [InstallFlow.self, BootstrapFlow.self]
+        [InstallFlow.self, BootstrapFlow.self, RemovalFlow.self]
     }
 
     /// What is to be done now.
@@ -44,6 +44,7 @@ package enum LifecyclePlanner {
         let scope: LifecycleScope
         switch flow {
         case is InstallFlow.Type, is BootstrapFlow.Type: scope = .install
+        case is RemovalFlow.Type: scope = .remove
         default: return true
         }
         return policy.scope.contains(scope)
@@ -67,7 +68,8 @@ package enum LifecyclePlanner {
     private static func flow(of kind: NodeOperation.Kind) -> (any Flow.Type)? {
         switch kind {
         case .install: InstallFlow.self
-        case .configure, .upgrade, .component, .remove, .replace, .teardown: nil
+        case .remove: RemovalFlow.self
+        case .configure, .upgrade, .component, .replace, .teardown: nil
         }
     }
 }
