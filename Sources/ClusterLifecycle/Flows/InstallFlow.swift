@@ -127,6 +127,9 @@ extension InstallFlow {
         if views.values.contains(where: { $0.contains { $0.isNamed(node.name) } }) {
             return "etcd still has a member of its name, which has to be removed first"
         }
+        if case .member = MemberOfNode(node, context) {
+            return "etcd still has a member at its address, which has to be removed first"
+        }
         let wasMember = record.bootstrap != nil && record.nodes[node.name]?.wasConfigured == true
         guard views.isEmpty, wasMember || record.bootstrap?.isConfirmed == true else { return nil }
         return "no member of etcd tells whether its old one is still there"

@@ -9,7 +9,7 @@ package enum LifecyclePlanner {
     ///
     /// The first one that is busy holds the later ones: these go on with what they have begun and begin nothing.
     private static var flows: [any Flow.Type] {
-        [InstallFlow.self, BootstrapFlow.self, RemovalFlow.self]
+        [InstallFlow.self, BootstrapFlow.self, ReplaceFlow.self, RemovalFlow.self]
     }
 
     /// What is to be done now.
@@ -44,7 +44,7 @@ package enum LifecyclePlanner {
         let scope: LifecycleScope
         switch flow {
         case is InstallFlow.Type, is BootstrapFlow.Type: scope = .install
-        case is RemovalFlow.Type: scope = .remove
+        case is ReplaceFlow.Type, is RemovalFlow.Type: scope = .remove
         default: return true
         }
         return policy.scope.contains(scope)
@@ -69,7 +69,8 @@ package enum LifecyclePlanner {
         switch kind {
         case .install: InstallFlow.self
         case .remove: RemovalFlow.self
-        case .configure, .upgrade, .component, .replace, .teardown: nil
+        case .replace: ReplaceFlow.self
+        case .configure, .upgrade, .component, .teardown: nil
         }
     }
 }
