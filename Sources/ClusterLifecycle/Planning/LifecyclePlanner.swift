@@ -9,7 +9,7 @@ package enum LifecyclePlanner {
     ///
     /// The first one that is busy holds the later ones: these go on with what they have begun and begin nothing.
     private static var flows: [any Flow.Type] {
-        [InstallFlow.self, BootstrapFlow.self, ReplaceFlow.self, RemovalFlow.self]
+        [TeardownFlow.self, InstallFlow.self, BootstrapFlow.self, ReplaceFlow.self, RemovalFlow.self]
     }
 
     /// What is to be done now.
@@ -20,7 +20,8 @@ package enum LifecyclePlanner {
         Halting.lift(context, &decision.record)
         NodeRecords.update(context, &decision.record)
         var isHeld = false
-        for flow in flows {
+        // A cluster that goes is neither installed nor made.
+        for flow in context.desired.isBeingDeleted ? [TeardownFlow.self] : flows {
             let mayBegin = !isHeld && isWanted(flow, context.desired.policy)
             guard mayBegin || hasOperation(of: flow, decision.record) else { continue }
             let held = FlowContext(
@@ -70,7 +71,8 @@ package enum LifecyclePlanner {
         case .install: InstallFlow.self
         case .remove: RemovalFlow.self
         case .replace: ReplaceFlow.self
-        case .configure, .upgrade, .component, .teardown: nil
+        case .teardown: TeardownFlow.self
+        case .configure, .upgrade, .component: nil
         }
     }
 }
