@@ -10,7 +10,7 @@ import Platform
 /// The node and the time are recorded before the request is made, and no other node is ever asked. The same node is
 /// asked again as long as it has not accepted and the time for it has not run out, if etcd shows nowhere: it refuses to
 /// bootstrap over data, so that a lost reply does no harm.
-enum BootstrapFlow: Flow {
+package enum BootstrapFlow: Flow {
     /// How long a control-plane node that has never answered is waited for once its machine and another node are ready.
     ///
     /// It might be part of a cluster that was made before there was a record of it. If it does not show in that time it
@@ -22,7 +22,7 @@ enum BootstrapFlow: Flow {
     /// How often the node is asked again while it is not ready for it.
     private static let interval: Duration = .seconds(5)
 
-    static func decide(_ context: FlowContext, _ decision: inout LifecycleDecision) -> FlowVerdict {
+    package static func decide(_ context: FlowContext, _ decision: inout LifecycleDecision) -> FlowVerdict {
         let etcd = EtcdEvidence(context)
         if etcd.isSplit {
             let names = etcd.running.joined(separator: ", ")
@@ -40,7 +40,7 @@ enum BootstrapFlow: Flow {
         return .clear
     }
 
-    static func absorb(
+    package static func absorb(
         _ result: ActionResult, of action: LifecycleAction, _ context: FlowContext,
         _ record: inout LifecycleRecord
     ) {

@@ -10,11 +10,11 @@ import Platform
 /// All machines are installed side by side; workers wait for a control-plane node that is configured, whose trustd
 /// gives them their certificates. Applying in maintenance mode may be repeated: it is the same configuration for a
 /// machine that has none.
-enum InstallFlow: Flow {
+package enum InstallFlow: Flow {
     /// How long a machine may stay in maintenance mode after it has been given its configuration.
     private static let leaveGrace: Duration = .seconds(60)
 
-    static func decide(_ context: FlowContext, _ decision: inout LifecycleDecision) -> FlowVerdict {
+    package static func decide(_ context: FlowContext, _ decision: inout LifecycleDecision) -> FlowVerdict {
         for node in context.desired.nodes where !node.isSurplus && node.hasMachine && !node.isMachineLeaving {
             if let operation = decision.record.operations[node.name] {
                 if operation.kind == .install { follow(node, operation, context, &decision) }
@@ -25,7 +25,7 @@ enum InstallFlow: Flow {
         return .clear
     }
 
-    static func absorb(
+    package static func absorb(
         _ result: ActionResult, of action: LifecycleAction, _ context: FlowContext,
         _ record: inout LifecycleRecord
     ) {
@@ -72,7 +72,8 @@ extension InstallFlow {
         guard case .maintenance(let fingerprint) = context.observation(of: node.name).contact else {
             return expect(node, context, &decision)
         }
-        if let obstacle = obstacle(to: node, fingerprint, context.with(decision.record)) {
+        let present = context.with(decision.record)
+        if let obstacle = present.comingUpObstacle ?? obstacle(to: node, fingerprint, present) {
             decision.waits.append(Wait("\(node.name) is not installed yet: \(obstacle)", node: node.name))
             return
         }
@@ -105,7 +106,6 @@ extension InstallFlow {
     private static func obstacle(
         to node: DesiredNode, _ fingerprint: String, _ context: FlowContext
     ) -> String? {
-        if let reason = context.comingUpObstacle { return reason }
         guard node.configDigest != nil else { return "there is no configuration for it yet" }
         guard context.record.nodes[node.name]?.fingerprint == fingerprint else {
             return "it shows another key than before"

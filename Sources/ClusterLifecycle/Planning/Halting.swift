@@ -59,7 +59,7 @@ extension FlowContext {
     /// Why no machine may be installed and no cluster made of them, as a sentence; nil if that may be.
     var comingUpObstacle: String? {
         if desired.isPaused { return "the cluster is paused" }
-        guard let halt = record.halt, !halt.reason.isAboutOneMachine else { return nil }
-        return "halted: \(halt.reason.rawValue)"
+        if let halt = record.halt, !halt.reason.isAboutOneMachine { return "halted: \(halt.reason.rawValue)" }
+        return isHeld ? "something else is asked for" : nil
     }
 }

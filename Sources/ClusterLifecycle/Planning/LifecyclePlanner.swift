@@ -9,7 +9,9 @@ package enum LifecyclePlanner {
     ///
     /// The first one that is busy holds the later ones: these go on with what they have begun and begin nothing.
     private static var flows: [any Flow.Type] {
-        [TeardownFlow.self, InstallFlow.self, BootstrapFlow.self, ReplaceFlow.self, RemovalFlow.self]
+        [
+            InstallFlow.self, BootstrapFlow.self, ReplaceFlow.self, RemovalFlow.self, ConfigureFlow.self,
+        ]
     }
 
     /// What is to be done now.
@@ -19,11 +21,14 @@ package enum LifecyclePlanner {
         var decision = LifecycleDecision(record: context.record)
         Halting.lift(context, &decision.record)
         NodeRecords.update(context, &decision.record)
+        if !context.desired.isBeingDeleted { plan(context.with(decision.record), &decision) }
         var isHeld = false
         // A cluster that goes is neither installed nor made.
         for flow in context.desired.isBeingDeleted ? [TeardownFlow.self] : flows {
             let mayBegin = !isHeld && isWanted(flow, context.desired.policy)
-            guard mayBegin || hasOperation(of: flow, decision.record) else { continue }
+            // Whether there is a cluster has to be known to all.
+            guard mayBegin || hasOperation(of: flow, decision.record) || flow is BootstrapFlow.Type
+            else { continue }
             let held = FlowContext(
                 desired: context.desired, observed: context.observed, record: decision.record,
                 now: context.now, isHeld: !mayBegin)
@@ -46,9 +51,20 @@ package enum LifecyclePlanner {
         switch flow {
         case is InstallFlow.Type, is BootstrapFlow.Type: scope = .install
         case is ReplaceFlow.Type, is RemovalFlow.Type: scope = .remove
+        case is ConfigureFlow.Type: scope = .configure
         default: return true
         }
         return policy.scope.contains(scope)
+    }
+
+    /// Takes approvals over, and asks for the one that is missing.
+    private static func plan(_ context: FlowContext, _ decision: inout LifecycleDecision) {
+        let plan = RolloutPlan(context)
+        Approval.update(plan, context, &decision.record)
+        let missing = plan.items.count { !context.with(decision.record).isApproved($0.digest) }
+        if missing > 0 {
+            decision.waits.append(Wait("\(missing) changes wait for the approval of plan \(plan.hash)"))
+        }
     }
 
     private static func hasOperation(of flow: any Flow.Type, _ record: LifecycleRecord) -> Bool {
@@ -69,10 +85,11 @@ package enum LifecyclePlanner {
     private static func flow(of kind: NodeOperation.Kind) -> (any Flow.Type)? {
         switch kind {
         case .install: InstallFlow.self
+        case .configure: ConfigureFlow.self
         case .remove: RemovalFlow.self
         case .replace: ReplaceFlow.self
         case .teardown: TeardownFlow.self
-        case .configure, .upgrade, .component: nil
+        case .upgrade, .component: nil
         }
     }
 }

@@ -78,6 +78,7 @@ enum NodeRecords {
         // While something is under way the flow itself says when the configuration has arrived for good.
         guard seen.config == .matches, record.operations[node.name] == nil else { return }
         known.appliedDigest = node.configDigest ?? known.appliedDigest
+        known.handledChange = nil
     }
 
     /// What was under way on a node that waits for its first configuration again is void.

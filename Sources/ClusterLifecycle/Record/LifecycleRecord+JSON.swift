@@ -113,6 +113,7 @@ extension NodeRecord {
         object["silentSince"] = .time(silentSince)
         object["readySince"] = .time(readySince)
         object["etcdIdleSince"] = .time(etcdIdleSince)
+        object["handledChange"] = handledChange.map(JSONValue.string)
         return .object(object)
     }
 }

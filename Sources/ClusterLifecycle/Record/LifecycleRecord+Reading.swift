@@ -106,5 +106,6 @@ extension NodeRecord {
         silentSince = try part.optionalTime("silentSince")
         readySince = try part.optionalTime("readySince")
         etcdIdleSince = try part.optionalTime("etcdIdleSince")
+        handledChange = try part.optionalString("handledChange")
     }
 }

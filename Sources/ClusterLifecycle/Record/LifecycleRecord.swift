@@ -142,6 +142,8 @@ package struct NodeRecord: Sendable, Hashable {
     ///
     /// A machine that was found empty has not run any since 1970.
     package var etcdIdleSince: Timestamp?
+    /// The last change of its configuration that was staged or tried out, by its hash: neither is done twice.
+    package var handledChange: String?
 
     package init() {}
 }
@@ -188,6 +190,8 @@ package enum HaltReason: String, Sendable, Hashable, CaseIterable {
     case identityChanged = "IdentityChanged"
     /// A node does not take its configuration.
     case configRejected = "ConfigRejected"
+    /// A node has taken another configuration and is not well with it.
+    case configFailed = "ConfigFailed"
     /// A node was configured and did not come up.
     case installTimedOut = "InstallTimedOut"
     /// It is not known what became of the one bootstrap, and it does not show in time.

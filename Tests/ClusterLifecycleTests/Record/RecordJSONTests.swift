@@ -111,7 +111,7 @@ struct RecordJSONTests {
         #expect(Mirror(reflecting: LifecycleRecord()).children.count == 9)
         #expect(Mirror(reflecting: BootstrapRecord(node: "", since: now)).children.count == 5)
         #expect(Mirror(reflecting: random.operation()).children.count == 10)
-        #expect(Mirror(reflecting: NodeRecord()).children.count == 7)
+        #expect(Mirror(reflecting: NodeRecord()).children.count == 8)
         #expect(Mirror(reflecting: SnapshotRecord(at: now, location: "")).children.count == 2)
         #expect(Mirror(reflecting: random.halt()).children.count == 6)
     }
@@ -202,6 +202,7 @@ private struct RecordGenerator: RandomNumberGenerator {
         node.silentSince = maybe { $0.time() }
         node.readySince = maybe { $0.time() }
         node.etcdIdleSince = maybe { $0.time() }
+        node.handledChange = maybe { $0.text() }
         return node
     }
 
