@@ -15,16 +15,17 @@ package struct NodeAddresses: Sendable {
         endpoint = IPAddress(endpointHost)
     }
 
-    /// What to try, as `host:port`, the best first; empty if there is nothing to try.
+    /// Where to try, the best first.
     ///
     /// Addresses keep the order in which they are reported, without those by which no node can be told from another.
     /// That of the API's endpoint is left to the node that has no other. What a node last answered at comes first
     /// as long as it is reported, and last when it is not: a provider's status may be empty for a moment.
     ///
     /// - Parameters:
-    ///   - explicit: what somebody has set for the node, `host` or `host:port`; nothing else is tried then.
-    ///   - reported: see `MachineAddresses`.
-    ///   - lastGood: the endpoint at which the node last answered as one of this cluster, and not in maintenance mode.
+    ///   - explicit: What somebody has set for the node, `host` or `host:port`; nothing else is tried then.
+    ///   - reported: See `MachineAddresses`.
+    ///   - lastGood: The endpoint at which the node last answered as one of this cluster, and not in maintenance mode.
+    /// - Returns: Endpoints as `host:port`; none if there is nothing to try.
     package func candidates(explicit: String?, reported: [String], lastGood: String?) -> [String] {
         if let explicit { return NodeEndpoint(explicit).map { [$0.description] } ?? [] }
         let usable = reported.compactMap(Self.address).filter(isUsable)
