@@ -37,7 +37,7 @@ package struct FileContent: Sendable, Hashable {
 /// into it makes this program read, write or remove something elsewhere. The calls block for as long as the
 /// file system takes.
 package struct Directory: ~Copyable, Sendable {
-    private let descriptor: FileDescriptor
+    let descriptor: FileDescriptor
     /// Where the directory was when it was opened; for messages.
     package let path: String
 
@@ -177,7 +177,7 @@ package struct Directory: ~Copyable, Sendable {
 }
 
 extension Directory {
-    private static let temporaryPrefix = ".tmp-"
+    static let temporaryPrefix = ".tmp-"
 
     private func write(_ bytes: [UInt8], to name: String, _ mode: mode_t) throws(SystemError) {
         let flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW
@@ -228,7 +228,7 @@ extension Directory {
     }
 
     /// The path of an entry, for messages; throws if `name` could lead elsewhere.
-    private func path(of name: String, _ operation: FileError.Operation) throws(FileError) -> String {
+    func path(of name: String, _ operation: FileError.Operation) throws(FileError) -> String {
         let path = "\(self.path)/\(name)"
         guard !name.isEmpty, name != ".", name != "..", !name.utf8.contains(where: { $0 == 0x2F || $0 == 0 })
         else { throw FileError(operation, path, .invalidName) }
