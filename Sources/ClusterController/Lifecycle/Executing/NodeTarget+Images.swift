@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+import ClusterLifecycle
+import Talos
+import TalosAPI
+
+/// What takes minutes or takes a node down.
+extension NodeTarget {
+    /// The release whose API installs and pulls beside the node's other work.
+    private static let lifecycleAPI = TalosVersion(minor: 13)
+    /// For the old upgrade call, which checks the installer's image before it answers; that has been pulled before.
+    private static let legacyUpgrade = Duration.seconds(120)
+
+    /// Pulls an image ahead of time; a node that knows no call for it will do so when it needs it.
+    func pull(
+        _ image: String, _ isSystem: Bool, _ kind: LifecycleAction.Kind, _ node: any TalosNode
+    ) -> ActionResult {
+        let namespace: ImageNamespace = isSystem ? .system : .cri
+        let isNew = (talos?.line ?? Self.lifecycleAPI) >= Self.lifecycleAPI
+        return longCalls.begin(kind, on: name, in: cluster.key) {
+            do throws(TalosError) {
+                if isNew {
+                    _ = try await node.pullImage(image, namespace: namespace)
+                } else {
+                    try await node.legacyPullImage(image, namespace: namespace)
+                }
+                return .done(nil)
+            } catch {
+                return error.isUnimplemented ? .done(nil) : .failed("\(error)".bounded)
+            }
+        }
+    }
+
+    func upgrade(
+        _ image: String, _ call: LifecycleAction.UpgradeCall, _ kind: LifecycleAction.Kind,
+        _ node: any TalosNode
+    ) async throws(TalosError) -> ActionResult {
+        switch call {
+        case .legacy(let preserve, let stage, let reboot):
+            let request = LegacyUpgradeRequest(
+                image: image, preserve: preserve, stage: stage, rebootsByPowerCycle: reboot == .powercycle)
+            _ = try await node.upgrade(request, within: Self.legacyUpgrade)
+            return .done
+        case .lifecycle:
+            return longCalls.begin(kind, on: name, in: cluster.key) {
+                do throws(TalosError) {
+                    let result = try await node.lifecycleUpgrade(image: image)
+                    guard !result.succeeded else { return .done(nil) }
+                    let words = result.messages.last.map { ": \($0)" } ?? ""
+                    return .failed("the installer ended with \(result.exitCode)\(words)".bounded)
+                } catch {
+                    return .failed("\(error)".bounded)
+                }
+            }
+        }
+    }
+
+    func reset(
+        _ call: LifecycleAction.ResetCall, _ node: any TalosNode
+    ) async throws(TalosError) -> ActionResult {
+        let wipe: ResetRequest.Wipe
+        switch call.wipe {
+        case .ephemeral: wipe = .system(.partitions(NonEmpty("STATE", "EPHEMERAL")), userDisks: [])
+        case .systemDisk: wipe = .system(.disk, userDisks: [])
+        case .all:
+            let disks = try await node.disks()
+            guard disks.contains(where: \.isSystemDisk) else {
+                return .notNow("the node does not tell which disk is its own")
+            }
+            wipe = .system(.disk, userDisks: disks.filter(\.isUserDisk).map(\.deviceName))
+        }
+        _ = try await node.reset(
+            ResetRequest(graceful: call.isGraceful, reboot: call.reboots, wipe: wipe))
+        return .done
+    }
+}
+
+extension NodeDisk {
+    /// Whether it is one that a reset of everything means: no part of the system, no loop device, nothing read-only.
+    fileprivate var isUserDisk: Bool {
+        !isSystemDisk && !isReadOnly && kind != .cd && size > 0 && !busPath.hasPrefix("/virtual")
+    }
+}

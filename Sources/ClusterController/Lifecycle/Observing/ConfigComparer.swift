@@ -1,0 +1,182 @@
+import ClusterLifecycle
+import HTTP
+import PKI
+// SPDX-License-Identifier: Apache-2.0
+import Platform
+import Talos
+import TalosAPI
+
+/// How a node's live configuration was found to compare with the one it is to have, and what that was found from.
+struct ConfigComparison: Sendable {
+    /// Digests of the live configuration and of the one on disk; the latter is nil if it was not asked for.
+    fileprivate var live: String
+    fileprivate var persistent: String?
+    fileprivate var desired: String
+    fileprivate var talos: Release
+    /// Whether the node itself has been asked what the change would do.
+    fileprivate var isFinal: Bool
+    var state: ConfigState
+    var images: [KubernetesComponent: String]
+}
+
+/// Compares live configurations with rendered ones, each pair once: neither is parsed again while both stay as they are.
+struct ConfigComparer: Sendable {
+    /// Adds to `facts` how the node's configuration compares.
+    func compare(
+        _ facts: inout NodeFacts, _ node: DesiredNode, in cluster: ManagedCluster, _ look: NodeLook,
+        _ known: ConfigComparison?
+    ) async {
+        guard let configuration = facts.configuration, let talos = facts.observation.talos else { return }
+        var pair = Pair(
+            name: node.name, live: configuration.bytes, desiredDigest: node.configDigest ?? "", talos: talos)
+        var comparison = known.flatMap { pair.matches($0) ? $0 : nil }
+        if comparison?.state != .matches, node.configDigest != nil {
+            pair.persistent = await look.persistent(facts.observation)?.bytes
+            let isSame = comparison?.persistent == pair.persistentDigest && comparison?.isFinal == true
+            comparison = isSame ? comparison : await compare(pair, in: cluster, look, facts.observation)
+        } else if comparison == nil {
+            comparison = await compare(pair, in: cluster, look, facts.observation)
+        }
+        facts.comparison = comparison
+        facts.observation.config = comparison?.state ?? .unknown
+        facts.observation.images = comparison?.images ?? [:]
+    }
+
+    /// Nil if the live configuration cannot be read or there is none to compare it with.
+    private func compare(
+        _ pair: Pair, in cluster: ManagedCluster, _ look: NodeLook, _ observed: NodeObservation
+    ) async -> ConfigComparison? {
+        guard let live = pair.read(pair.live) else { return nil }
+        var comparison = ConfigComparison(
+            live: pair.liveDigest, persistent: pair.persistentDigest, desired: pair.desiredDigest,
+            talos: pair.talos, isFinal: true, state: .unknown, images: KubernetesImages.images(of: live))
+        guard !pair.desiredDigest.isEmpty else { return comparison }
+        let desired: DesiredConfiguration
+        do throws(RenderingFailure) {
+            desired = try await cluster.configuration(pair.name)
+        } catch {
+            comparison.isFinal = false
+            return comparison
+        }
+        let assessment = pair.assess(live, desired)
+        guard let change = assessment.change else {
+            comparison.state = .matches
+            return comparison
+        }
+        if let next = pair.persistent.flatMap(pair.read), pair.assess(next, desired).change == nil {
+            comparison.state = .staged
+            return comparison
+        }
+        switch await look.dryRun(assessment.target, observed) {
+        case .none:
+            comparison.isFinal = false
+            comparison.state = .differs(change)
+        case .noChanges: comparison.state = pair.seesEveryDocument ? .matches : .differs(change)
+        case .changes(let needsReboot):
+            let change = assessment.change(needsReboot: needsReboot, refusal: nil) ?? change
+            comparison.state = .differs(change)
+        case .refused(let reason):
+            comparison.state = .differs(assessment.change(needsReboot: nil, refusal: reason) ?? change)
+        }
+        return comparison
+    }
+}
+
+/// The configurations of one node: the one it has, the one it boots with next and the one it is to have.
+private struct Pair: Sendable {
+    let name: String
+    let live: [UInt8]
+    let liveDigest: String
+    let desiredDigest: String
+    let talos: Release
+    var persistent: [UInt8]?
+
+    init(name: String, live: [UInt8], desiredDigest: String, talos: Release) {
+        self.name = name
+        self.live = live
+        self.desiredDigest = desiredDigest
+        self.talos = talos
+        liveDigest = SHA256.hexadecimal(of: live)
+    }
+
+    var persistentDigest: String? { persistent.map { SHA256.hexadecimal(of: $0) } }
+
+    func matches(_ known: ConfigComparison) -> Bool {
+        known.live == liveDigest && known.desired == desiredDigest && known.talos == talos
+    }
+
+    /// Up to 1.7 a dry run compares the machine's document alone.
+    var seesEveryDocument: Bool { talos.line >= TalosVersion(minor: 8) }
+
+    func read(_ bytes: [UInt8]) -> MachineConfiguration? { MachineConfiguration(live: bytes, of: talos) }
+
+    func assess(_ live: MachineConfiguration, _ desired: DesiredConfiguration) -> ConfigAssessment {
+        ConfigAssessment(
+            live: live, desired: desired.configuration, digest: desiredDigest,
+            secretLayers: desired.layers, talos: talos.line)
+    }
+}
+
+extension DesiredConfiguration {
+    /// The secret layers as origins number them.
+    var layers: Set<UInt16> { Set(secretLayers.compactMap { UInt16(exactly: $0) }) }
+}
+
+extension MachineConfiguration {
+    /// Reads what a node of that release has; nil if it cannot be read, by the newest release that is known if that is
+    /// older.
+    init?(live bytes: [UInt8], of talos: Release) {
+        let version = min(talos.line, TalosVersion.supported.upperBound)
+        do throws(ConfigProblems) {
+            try self.init(
+                reading: String(decoding: bytes, as: UTF8.self), source: "live configuration",
+                version: version)
+        } catch {
+            // What is wrong with it may quote it.
+            return nil
+        }
+    }
+}
+
+extension NodeLook {
+    /// What a node says that a configuration would do.
+    enum DryRun: Sendable {
+        case noChanges
+        case changes(needsReboot: Bool?)
+        case refused(String)
+    }
+
+    /// The configuration that the node boots with next; nil before 1.10, or if the node did not say.
+    func persistent(_ observed: NodeObservation) async -> NodeConfiguration? {
+        guard let talos = observed.talos, talos.line >= TalosVersion(minor: 10) else { return nil }
+        var silence = false
+        return await ask(&silence) { limit throws(TalosError) in
+            try await node(observed).persistentConfiguration(within: limit)
+        } ?? nil
+    }
+
+    /// Nil if the node did not say.
+    func dryRun(_ target: MachineConfiguration, _ observed: NodeObservation) async -> DryRun? {
+        do throws(TalosError) {
+            let result = try await node(observed).applyConfiguration(
+                Array(target.yaml().utf8), mode: .auto, dryRun: true,
+                within: min(limits.call * 2, deadline - clock.now))
+            if result.hasNoChanges { return .noChanges }
+            return switch result.effect {
+            case .reboot: .changes(needsReboot: true)
+            case .noReboot: .changes(needsReboot: false)
+            case .auto, .staged, .try, .other: .changes(needsReboot: nil)
+            }
+        } catch {
+            guard error.code == .invalidArgument else { return nil }
+            return .refused(ConfigScrubber(target).scrub("\(error)"))
+        }
+    }
+
+    private func node(_ observed: NodeObservation) throws(TalosError) -> any TalosNode {
+        guard let endpoint = observed.address.flatMap({ NodeEndpoint($0) }) else {
+            throw .transport(.invalidConfiguration("the node has no address"))
+        }
+        return try connector.node(at: endpoint, as: credentials)
+    }
+}

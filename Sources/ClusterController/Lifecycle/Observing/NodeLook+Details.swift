@@ -1,0 +1,203 @@
+import ClusterLifecycle
+import Platform
+// SPDX-License-Identifier: Apache-2.0
+import StructuredData
+import TalosAPI
+
+/// What a close look at one node has found.
+struct NodeFacts: Sendable {
+    var observation: NodeObservation
+    /// The members of etcd as the node lists them; nil if it did not say.
+    var members: [EtcdObservation.Member]?
+    var status: EtcdObservation.Status?
+    /// Nil if the node did not say.
+    var alarms: [UInt64: [String]]?
+    /// What its components are started with.
+    var configs: [KubernetesComponent: ComponentConfig] = [:]
+    /// Its live configuration; nil if it did not give it.
+    var configuration: NodeConfiguration?
+    /// How that compares with the one it is to have; nil if that is not known.
+    var comparison: ConfigComparison?
+    /// Nil unless all of it is known.
+    var boot: BootFacts?
+
+    init(_ observation: NodeObservation) {
+        self.observation = observation
+    }
+}
+
+/// What of a node stays as it is until it boots again.
+struct BootFacts: Sendable, Hashable {
+    var bootID: String
+    var talos: Release
+    /// Nil for an image without a schematic.
+    var schematic: String?
+}
+
+extension NodeLook {
+    /// Asks a node that answers as one of the cluster's for everything else.
+    ///
+    /// One that says it is one of `others`, the cluster's other nodes, is refused. What is `known` from an earlier look
+    /// is not asked again in the same boot.
+    func details(
+        _ contact: NodeObservation, _ role: NodeRole, others: Set<String>, known: BootFacts?
+    ) async -> NodeFacts {
+        var facts = NodeFacts(contact)
+        guard contact.isConfigured, let endpoint = contact.address.flatMap({ NodeEndpoint($0) }) else {
+            return facts
+        }
+        let node: any TalosNode
+        do throws(TalosError) {
+            node = try connector.node(at: endpoint, as: credentials)
+        } catch {
+            facts.observation.contact = .unreachable("\(error)".bounded)
+            return facts
+        }
+        var silence = false
+        if let other = await ask(
+            &silence, { limit throws(TalosError) in try await node.ownName(within: limit) }),
+            let other, other != name, others.contains(other)
+        {
+            facts.observation = NodeObservation(
+                contact: .refused("the node at its address says that it is \(other)"),
+                address: contact.address)
+            return facts
+        }
+        await askBoot(node, known, &facts, &silence)
+        await askServices(node, &facts, &silence)
+        facts.configuration =
+            await ask(&silence) { limit throws(TalosError) in
+                try await node.machineConfiguration(within: limit)
+            } ?? nil
+        if role == .controlPlane { await askEtcd(node, &facts, &silence) }
+        await askComponents(node, role, &facts, &silence)
+        return facts
+    }
+
+    private func askBoot(
+        _ node: any TalosNode, _ known: BootFacts?, _ facts: inout NodeFacts, _ silence: inout Bool
+    ) async {
+        let bootID = await ask(&silence) { limit throws(TalosError) in try await node.bootID(within: limit) }
+        facts.observation.bootID = bootID
+        if let known, known.bootID == bootID {
+            facts.observation.talos = known.talos
+            facts.observation.schematic = known.schematic
+            facts.boot = known
+            return
+        }
+        let version = await ask(&silence) { limit throws(TalosError) in try await node.version(within: limit)
+        }
+        facts.observation.talos = version.flatMap { Release($0.tag) }
+        let answer = await ask(&silence) { limit throws(TalosError) in
+            try await node.schematicID(within: limit)
+        }
+        guard let schematic = answer else { return }
+        facts.observation.schematic = schematic
+        guard let bootID, let talos = facts.observation.talos else { return }
+        facts.boot = BootFacts(bootID: bootID, talos: talos, schematic: schematic)
+    }
+
+    private func askServices(_ node: any TalosNode, _ facts: inout NodeFacts, _ silence: inout Bool) async {
+        let services = await ask(&silence) { limit throws(TalosError) in
+            try await node.services(within: limit)
+        }
+        for service in services ?? [] {
+            switch service.id {
+            case "etcd": facts.observation.etcdService = ServiceState(service)
+            case "kubelet": facts.observation.kubeletService = ServiceState(service)
+            default: break
+            }
+        }
+    }
+
+    /// Asks nothing of an etcd that does not run: the answers would only be late.
+    private func askEtcd(_ node: any TalosNode, _ facts: inout NodeFacts, _ silence: inout Bool) async {
+        guard facts.observation.etcdService?.state == "Running" else { return }
+        let status = await ask(&silence) { limit throws(TalosError) in
+            try await node.etcdStatus(within: limit)
+        }
+        facts.status = status.map(EtcdObservation.Status.init)
+        facts.observation.memberID = status?.memberID
+        let members = await ask(&silence) { limit throws(TalosError) in
+            try await node.etcdMembers(local: true, within: limit)
+        }
+        facts.members = members?.map(EtcdObservation.Member.init)
+        let alarms = await ask(&silence) { limit throws(TalosError) in
+            try await node.etcdAlarms(within: limit)
+        }
+        facts.alarms = alarms.map(EtcdObservation.alarms)
+        if facts.observation.memberID == nil {
+            facts.observation.memberID =
+                await ask(&silence) { limit throws(TalosError) in
+                    try await node.etcdMemberID(within: limit)
+                } ?? nil
+        }
+    }
+
+    private func askComponents(
+        _ node: any TalosNode, _ role: NodeRole, _ facts: inout NodeFacts, _ silence: inout Bool
+    ) async {
+        facts.configs[.kubelet] =
+            await ask(&silence) { limit throws(TalosError) in try await node.kubeletConfig(within: limit) }
+            ?? nil
+        guard role == .controlPlane else { return }
+        for component in ControlPlaneComponent.allCases {
+            guard let key = KubernetesComponent(rawValue: component.rawValue) else { continue }
+            facts.configs[key] =
+                await ask(&silence) { limit throws(TalosError) in
+                    try await node.componentConfig(component, within: limit)
+                } ?? nil
+        }
+    }
+}
+
+extension TalosNode {
+    /// The name by which Kubernetes, or the network, knows the node; nil if it does not tell.
+    func ownName(within limit: Duration) async throws(TalosError) -> String? {
+        if let name = try await nodename(within: limit), !name.isEmpty { return name }
+        return try await resource(.hostnameStatus, id: "hostname", within: limit)?.spec["hostname"]?.string
+    }
+}
+
+extension ServiceState {
+    fileprivate init(_ service: ServiceInfo) {
+        let isHealthy: Bool? =
+            switch service.health {
+            case .unknown: nil
+            case .healthy: true
+            case .unhealthy: false
+            }
+        self.init(state: service.state.description, isHealthy: isHealthy)
+    }
+}
+
+extension EtcdObservation.Member {
+    fileprivate init(_ member: EtcdMember) {
+        self.init(
+            id: member.id, hostname: member.hostname, isLearner: member.isLearner, peerURLs: member.peerURLs)
+    }
+}
+
+extension EtcdObservation.Status {
+    fileprivate init(_ status: EtcdStatus) {
+        self.init(
+            memberID: status.memberID, leader: status.leader, raftIndex: status.raftIndex,
+            raftAppliedIndex: status.raftAppliedIndex, isLearner: status.isLearner,
+            errors: status.errors.map(\.bounded))
+    }
+}
+
+extension EtcdObservation {
+    fileprivate static func alarms(_ alarms: [EtcdAlarm]) -> [UInt64: [String]] {
+        var byMember: [UInt64: [String]] = [:]
+        for alarm in alarms {
+            switch alarm.kind {
+            case .none: break
+            case .noSpace: byMember[alarm.memberID, default: []].append("NOSPACE")
+            case .corrupt: byMember[alarm.memberID, default: []].append("CORRUPT")
+            case .other(let number): byMember[alarm.memberID, default: []].append("alarm \(number)")
+            }
+        }
+        return byMember
+    }
+}
