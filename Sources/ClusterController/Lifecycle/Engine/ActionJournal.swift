@@ -44,7 +44,7 @@ final class ActionJournal: Sendable {
             [
                 "cluster": .string(key.name), "namespace": .string(key.namespace),
                 "node": .string(halt.node ?? ""), "reason": .string(halt.reason.rawValue),
-                "message": .string(halt.message),
+                "detail": .string(halt.message),
             ])
     }
 
