@@ -20,11 +20,15 @@ package struct DesiredCluster: Sendable, Hashable {
     package var approvedPlan: String?
     /// Changes whenever somebody asks to go on after a halt; the halt remembers what it was.
     package var resumeToken: String?
+    /// Why no change may be begun with nodes that run, by the rules over all clusters, as a sentence; nil if one may.
+    ///
+    /// It is asked for last, and a wait of just these words says that nothing else is in the way.
+    package var fleetObstacle: String?
 
     package init(
         name: String, talos: Release, kubernetes: Release, nodes: [DesiredNode],
         policy: LifecyclePolicy = LifecyclePolicy(), isPaused: Bool = false, isBeingDeleted: Bool = false,
-        approvedPlan: String? = nil, resumeToken: String? = nil
+        approvedPlan: String? = nil, resumeToken: String? = nil, fleetObstacle: String? = nil
     ) {
         self.name = name
         self.talos = talos
@@ -35,6 +39,7 @@ package struct DesiredCluster: Sendable, Hashable {
         self.isBeingDeleted = isBeingDeleted
         self.approvedPlan = approvedPlan
         self.resumeToken = resumeToken
+        self.fleetObstacle = fleetObstacle
     }
 }
 
