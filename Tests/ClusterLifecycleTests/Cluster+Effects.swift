@@ -18,17 +18,6 @@ extension Cluster {
         }
     }
 
-    /// One pass of the planner; its actions are not carried out.
-    mutating func decide() -> LifecycleDecision {
-        let decision = LifecyclePlanner.decide(context)
-        record = decision.record
-        return decision
-    }
-
-    mutating func absorb(_ result: ActionResult, _ action: LifecycleAction) {
-        LifecyclePlanner.absorb(result, of: action, context, &record)
-    }
-
     /// Lets pass after pass go by, ten seconds apart, until nothing was asked for in ten of them; what was asked for.
     mutating func settle(
         passes: Int = 100, _ observe: (inout Cluster, LifecycleAction) -> ActionResult = { $0.perform($1) }
@@ -39,7 +28,7 @@ extension Cluster {
             quiet = decision.actions.isEmpty ? quiet + 1 : 0
             for action in decision.actions {
                 log.append(Cluster.words(action))
-                absorb(observe(&self, action), action)
+                answer(observe(&self, action), action)
             }
             pass(.seconds(10))
         }

@@ -279,7 +279,7 @@ struct RemovalFlowTests {
     func takenBack() {
         var cluster = Cluster()
         cluster.change("c2") { $0.isSurplus = true }
-        for action in cluster.decide().actions { cluster.absorb(cluster.perform(action), action) }
+        for action in cluster.decide().actions { cluster.answer(cluster.perform(action), action) }
         #expect(cluster.record.operations["c2"]?.step == .cordoning)
         cluster.change("c2") { $0.isSurplus = false }
         #expect(cluster.settle() == ["uncordon c2"])

@@ -105,7 +105,7 @@ struct TeardownFlowTests {
         let decision = cluster.decide()
         #expect(decision.actions.map(Cluster.words) == ["deleteMachine w1"])
         #expect(decision.waits.contains { $0.node == "w1" && $0.message.contains("was not reset") })
-        for action in decision.actions { cluster.absorb(.done, action) }
+        for action in decision.actions { cluster.answer(.done, action) }
         #expect(cluster.record.operations["w1"]?.lastError?.contains("was not reset") == true)
     }
 
