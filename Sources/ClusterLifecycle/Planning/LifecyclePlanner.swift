@@ -11,6 +11,7 @@ package enum LifecyclePlanner {
     private static var flows: [any Flow.Type] {
         [
             InstallFlow.self, BootstrapFlow.self, ReplaceFlow.self, RemovalFlow.self, ConfigureFlow.self,
+            KubernetesUpgradeFlow.self,
         ]
     }
 
@@ -52,6 +53,7 @@ package enum LifecyclePlanner {
         case is InstallFlow.Type, is BootstrapFlow.Type: scope = .install
         case is ReplaceFlow.Type, is RemovalFlow.Type: scope = .remove
         case is ConfigureFlow.Type: scope = .configure
+        case is KubernetesUpgradeFlow.Type: scope = .upgradeKubernetes
         default: return true
         }
         return policy.scope.contains(scope)
@@ -89,7 +91,8 @@ package enum LifecyclePlanner {
         case .remove: RemovalFlow.self
         case .replace: ReplaceFlow.self
         case .teardown: TeardownFlow.self
-        case .upgrade, .component: nil
+        case .component: KubernetesUpgradeFlow.self
+        case .upgrade: nil
         }
     }
 }

@@ -116,6 +116,7 @@ package enum OperationStep: String, Sendable, Hashable, CaseIterable {
     case verifying = "Verifying"
     case settling = "Settling"
     case uncordoning = "Uncordoning"
+    case syncing = "SyncingManifests"
     case forfeiting = "ForfeitingLeadership"
     case leavingEtcd = "LeavingEtcd"
     case removingMember = "RemovingMember"

@@ -34,12 +34,16 @@ package struct RolloutPlan: Sendable, Hashable {
     package let items: [Item]
 
     package init(_ context: FlowContext) {
-        items = context.desired.nodes.compactMap { node in
+        let changes: [Item] = context.desired.nodes.compactMap { node in
             guard let plan = ConfigChangePlan(node, context), let manner = plan.manner else { return nil }
             return Item(
                 node: node.name, digest: plan.digest, summary: plan.summary,
                 difference: plan.change?.summary, reboots: manner == .reboot)
         }
+        let kubernetes = KubernetesNeed(context)
+        items =
+            changes
+            + (kubernetes.summary.map { [Item(node: nil, digest: kubernetes.digest, summary: $0)] } ?? [])
     }
 
     /// What an approval names: 12 hexadecimal digits; empty for a plan without items.
