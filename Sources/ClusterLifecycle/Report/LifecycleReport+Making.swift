@@ -3,13 +3,10 @@
 extension LifecycleReport {
     /// Tells of a cluster after a decision about it.
     ///
-    /// The record of `decision` is the present one, with what became of the actions. `plan` is what is still to be done
-    /// to nodes that run; nil for what follows from the rest.
-    package static func make(
-        _ context: FlowContext, _ decision: LifecycleDecision, plan: Plan? = nil
-    ) -> LifecycleReport {
+    /// The record of `decision` is the present one, with what became of the actions.
+    package static func make(_ context: FlowContext, _ decision: LifecycleDecision) -> LifecycleReport {
         let context = context.with(decision.record)
-        let plan = plan ?? Plan(RolloutPlan(context), context)
+        let plan = context.desired.isBeingDeleted ? nil : Plan(RolloutPlan(context), context)
         let health = HealthChecks.verdict(context)
         let nodes = context.desired.nodes.map { node(of: $0, context) }
         var report = LifecycleReport(

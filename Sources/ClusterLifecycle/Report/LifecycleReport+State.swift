@@ -39,11 +39,11 @@ extension LifecycleReport {
 
     private static func pending(_ context: FlowContext, _ report: LifecycleReport) -> State? {
         if context.desired.nodes.contains(where: { $0.isSurplus }) { return .scalingDown }
-        guard let plan = report.plan, !plan.items.isEmpty else { return nil }
-        if context.desired.policy.rollout.approval == .manual && !plan.isApproved {
-            return .waitingForApproval
-        }
-        return nil
+        guard let plan = report.plan else { return nil }
+        if !plan.isApproved { return .waitingForApproval }
+        if !context.desired.policy.windows.isOpen(at: context.now) { return .waitingForWindow }
+        if context.record.talosTarget != nil { return .upgradingTalos }
+        return context.record.kubernetesTarget == nil ? nil : .upgradingKubernetes
     }
 
     /// Since when the state holds, where something remembers it.
@@ -67,6 +67,10 @@ extension LifecycleReport {
             report.health.firstProblem.map { "\($0.name.rawValue): \($0.message)" } ?? ""
         case .paused:
             "nothing is begun while the cluster is paused"
+        case .waitingForWindow:
+            context.desired.policy.windows.nextOpening(after: context.now).map {
+                "\(report.plan?.items.count ?? 0) changes wait until \($0.rfc3339())"
+            } ?? report.state.phrase
         case .waitingForApproval:
             "\(report.plan?.items.count ?? 0) changes wait for the approval of plan \(report.plan?.hash ?? "")"
         default:

@@ -6,12 +6,10 @@ import Testing
 
 @Suite("The report of a cluster's life")
 struct LifecycleReportTests {
-    private static func report(
-        _ cluster: Cluster, plan: LifecycleReport.Plan? = nil, waits: [Wait] = []
-    ) -> LifecycleReport {
+    private static func report(_ cluster: Cluster, waits: [Wait] = []) -> LifecycleReport {
         var decision = LifecycleDecision(record: cluster.record)
         decision.waits = waits
-        return LifecycleReport.make(cluster.context, decision, plan: plan)
+        return LifecycleReport.make(cluster.context, decision)
     }
 
     /// A way a cluster can be, and the word for it.
@@ -89,15 +87,29 @@ struct LifecycleReportTests {
         #expect(Self.report(cluster).state == .scalingDown)
     }
 
-    @Test("A plan that is not approved is waited for, if approval is asked for at all")
+    @Test(
+        "A plan that is not approved is waited for, if approval is asked for at all, and then for the window")
     func approval() {
         var cluster = Cluster()
-        let item = LifecycleReport.Plan.Item(node: "w0", summary: "reboots", isApproved: false)
-        let plan = LifecycleReport.Plan(hash: "abc", items: [item])
-        #expect(Self.report(cluster, plan: plan).state == .running)
+        cluster.desired.kubernetes = Release(minor: 35)
+        #expect(Self.report(cluster).state == .running)
+        let summaries = Self.report(cluster).plan?.items.map(\.summary)
+        #expect(summaries == ["Kubernetes v1.34.1 to v1.35.0 on all nodes"])
         cluster.desired.policy.rollout.approval = .manual
-        let report = Self.report(cluster, plan: plan)
-        #expect(report.state == .waitingForApproval && report.message.contains("plan abc"))
+        var report = Self.report(cluster)
+        #expect(report.state == .waitingForApproval)
+        #expect(report.message.contains(report.plan?.hash ?? "no plan"))
+        #expect(report.json["plan"]?["approved"] == false)
+        cluster.record.approvedItems = [KubernetesNeed(cluster.context).digest]
+        // 2027-01-15 is a Friday.
+        cluster.desired.policy.windows = [
+            MaintenanceWindow(days: [0], opensAt: 120, duration: .seconds(3600))
+        ]
+        report = Self.report(cluster)
+        #expect(report.state == .waitingForWindow && report.message.contains("2027-01-17T02:00:00Z"))
+        cluster.desired.policy.windows = []
+        cluster.record.kubernetesTarget = cluster.desired.kubernetes
+        #expect(Self.report(cluster).state == .upgradingKubernetes)
     }
 
     @Test(
@@ -170,12 +182,9 @@ struct LifecycleReportTests {
             cluster.observed.nodes[name]?.schematic = String(repeating: "a", count: 64)
             cluster.observed.nodes[name]?.unmet = [String(repeating: "long ", count: 1000)]
         }
-        let items = (0..<1000).map {
-            LifecycleReport.Plan.Item(
-                node: "w\($0)", summary: String(repeating: "x", count: 9000), isApproved: false)
-        }
+        for name in cluster.observed.nodes.keys { cluster.differ(name, reboot: true) }
         let waits = (0..<1000).map { Wait(String(repeating: "y", count: 9000), node: "w\($0)") }
-        let report = Self.report(cluster, plan: LifecycleReport.Plan(hash: "h", items: items), waits: waits)
+        let report = Self.report(cluster, waits: waits)
         #expect(report.json.encoded().count < 400_000)
         #expect(report.json["plan"]?["count"] == 1000)
     }
