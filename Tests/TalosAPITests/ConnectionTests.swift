@@ -112,18 +112,6 @@ struct ConnectionTests {
             (.transport(.connectFailed("refused")), .unreachable("cannot connect: refused")),
             (.transport(.timedOut), .unreachable("no response in time")),
             (.transport(.interrupted("reset")), .unreachable("connection broken: reset")),
-            (
-                .transport(.interrupted("SSL_read: tlsv13 alert certificate required")),
-                .refused("connection broken: SSL_read: tlsv13 alert certificate required")
-            ),
-            (
-                .transport(.interrupted("sslv3 alert bad certificate")),
-                .refused("connection broken: sslv3 alert bad certificate")
-            ),
-            (
-                .transport(.interrupted("tlsv1 alert internal error")),
-                .unreachable("connection broken: tlsv1 alert internal error")
-            ),
             (.transport(.tlsFailed("x")), .refused("TLS handshake failed: x")),
             (.status(GRPCStatus(.unavailable)), .unreachable("UNAVAILABLE")),
             (.status(GRPCStatus(.permissionDenied)), .refused("PERMISSION_DENIED")),

@@ -32,8 +32,10 @@ struct CurlFailure {
     /// In TLS 1.3 a server judges the client's certificate after the client has finished the handshake.
     private var hint: String {
         guard isFirstOnTLSConnection, Self.lateRefusal.contains(code.rawValue) else { return "" }
-        return "; perhaps the server refuses the client certificate"
+        return Self.refusalHint
     }
+
+    static let refusalHint = "; perhaps the server refuses the client certificate"
 
     private static let lateRefusal = codes(CURLE_SEND_ERROR, CURLE_RECV_ERROR, CURLE_PARTIAL_FILE)
 

@@ -69,6 +69,14 @@ extension TransportError {
     }
 }
 
+extension TransportError {
+    /// Whether a connection broke as soon as its handshake was over: the server may have refused the client's
+    /// certificate, or missed one, which it judges last in TLS 1.3; but it may just have gone away.
+    package var mayBeRefusedCertificate: Bool {
+        if case .interrupted(let reason) = self { reason.hasSuffix(CurlFailure.refusalHint) } else { false }
+    }
+}
+
 extension TransportError: CustomStringConvertible {
     /// The kind of failure and what the library says about it, fit for a log line.
     package var description: String {

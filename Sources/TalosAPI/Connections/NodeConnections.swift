@@ -62,7 +62,9 @@ package final class NodeConnections: TalosConnector {
         within limit: Duration
     ) async -> NodeContact {
         do throws(TalosError) {
-            return try await askAsOurselves(endpoint, credentials, limit)
+            return try await twice { () async throws(TalosError) in
+                try await askAsOurselves(endpoint, credentials, limit)
+            }
         } catch {
             guard error.isUntrusted else { return NodeContact(failure: error) }
             let contact = await askAnonymously(endpoint, fingerprint, limit)
@@ -112,6 +114,19 @@ extension NodeConnections {
         }
     }
 
+    /// Asks once more where the server may have refused the certificate, or may have been about to go away: then it
+    /// is gone the second time.
+    private func twice<Answer>(
+        _ ask: () async throws(TalosError) -> Answer
+    ) async throws(TalosError) -> Answer {
+        do throws(TalosError) {
+            return try await ask()
+        } catch {
+            guard case .transport(let reason) = error, reason.mayBeRefusedCertificate else { throw error }
+            return try await ask()
+        }
+    }
+
     private func askAsOurselves(
         _ endpoint: NodeEndpoint, _ credentials: TalosCredentials, _ limit: Duration
     ) async throws(TalosError) -> NodeContact {
@@ -126,7 +141,9 @@ extension NodeConnections {
         let trust: TLSConfiguration.Trust = fingerprint.map { .pinned($0.key) } ?? .insecure
         do throws(TalosError) {
             let node = try client(endpoint, TLSConfiguration(trust: trust))
-            let answer = try await node.identifiedResource(.machineStatus, id: "machine", within: limit)
+            let answer = try await twice { () async throws(TalosError) in
+                try await node.identifiedResource(.machineStatus, id: "machine", within: limit)
+            }
             guard let resource = answer.resource, let key = answer.serverKey else {
                 return .unreachable("the node has no status yet")
             }
@@ -138,24 +155,13 @@ extension NodeConnections {
 }
 
 extension NodeContact {
-    /// What a failure to ask for the node's status says about the node.
+    /// What a failure to ask for the node's status, twice where that may help, says about the node.
     init(failure error: TalosError) {
         switch error {
-        case .transport(.interrupted(let reason)) where Self.isRefusal(reason): self = .refused("\(error)")
+        case .transport(let reason) where reason.mayBeRefusedCertificate: self = .refused("\(error)")
         case .transport(.tlsFailed), .transport(.invalidConfiguration), .decoding: self = .refused("\(error)")
         case _ where error.isUnavailable || error.isCancellation: self = .unreachable("\(error)")
         default: self = .refused("\(error)")
-        }
-    }
-
-    /// Whether the words are those of a server that does not want our certificate, or wants one.
-    ///
-    /// In TLS 1.3 it says so after the handshake, or just closes the connection, as does a node that reboots; only
-    /// the alert is a refusal for sure.
-    private static func isRefusal(_ reason: String) -> Bool {
-        guard reason.contains("alert") else { return false }
-        return ["certificate", "unknown ca", "access denied", "decrypt error"].contains {
-            reason.contains($0)
         }
     }
 }
