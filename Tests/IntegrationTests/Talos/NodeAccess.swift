@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+import HTTP
+import PKI
+import Platform
+import Talos
+import TalosAPI
+
+/// The keys of an invented cluster, and who may do what in it.
+struct NodeAccess: Sendable {
+    let bundle: SecretsBundle
+
+    init() throws {
+        // Of 1.6, whose service accounts have no RSA key, which takes seconds.
+        bundle = try SecretsBundle.generate(for: TalosVersion(minor: 6), at: SystemClock().timestamp)
+    }
+
+    /// Credentials with these roles.
+    func credentials(_ roles: [String] = [TalosClientConfiguration.administrator]) throws -> TalosCredentials
+    {
+        let configuration = try TalosClientConfiguration.make(
+            bundle, clusterName: "test", endpoints: [], roles: roles, at: SystemClock().timestamp,
+            lifetime: .seconds(3600))
+        return try TalosCredentials(configuration.contexts[0])
+    }
+}
+
+extension Result where Failure == TalosError {
+    /// What became of a call.
+    init(of call: () async throws(TalosError) -> Success) async {
+        do throws(TalosError) { self = .success(try await call()) } catch { self = .failure(error) }
+    }
+
+    /// The error, if there is one.
+    var failure: TalosError? {
+        if case .failure(let error) = self { error } else { nil }
+    }
+}
