@@ -109,8 +109,7 @@ async def apply(node, request):
         node.changed()
     if mode is Mode.REBOOT:
         node.apply_lock = "reboot after the configuration was applied"
-        # The answer goes out first.
-        asyncio.get_running_loop().call_later(0.05, node.reboot)
+        node.soon(node.reboot)
     return reply(mode, details)
 
 

@@ -5,7 +5,7 @@ import re
 from . import messages
 from .dispatch import READER, STREAM, UNARY, rpc
 from .errors import denied, invalid, not_found, unimplemented
-from .resource_specs import NAMESPACES, SENSITIVE, TYPES
+from .resource_specs import NAMESPACES, SENSITIVE, SINCE, TYPES
 
 FULL = {name.lower(): name for name in TYPES}
 
@@ -13,7 +13,7 @@ FULL = {name.lower(): name for name in TYPES}
 def check(node, call, namespace, kind):
     """The type by its full name, if whoever asks may read it."""
     full = FULL.get(kind.lower())
-    if not full:
+    if not full or node.version.line < SINCE.get(full, (0, 0)):
         raise denied(f'resource type "{kind}" is not supported')
     if namespace not in NAMESPACES:
         raise denied(f'namespace "{namespace}" is not supported')

@@ -1,7 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
 """Reboot, shutdown, upgrade, rollback, reset, and the images they need. Each is answered before it happens."""
-import asyncio
-
 from talos_linux_api.v1_6_0 import machine
 
 from . import events, messages, sequences, versions
@@ -12,14 +10,12 @@ from .world import REQUEST
 MACHINE = "/machine.MachineService/"
 WipeMode = machine.ResetRequestWipeMode
 LABELS = {"EFI", "BIOS", "BOOT", "META", "STATE", "EPHEMERAL"}
-# The answer is on its way before the sequence takes the connection down.
-LATER = 0.05
 
 
 def soon(node, function, *arguments, **options):
     """Starts a sequence after the answer; returns the name that its events carry."""
     node.events.actor = actor = events.actor(node.world.random)
-    asyncio.get_running_loop().call_later(LATER, lambda: function(*arguments, **options))
+    node.soon(function, *arguments, **options)
     return actor
 
 

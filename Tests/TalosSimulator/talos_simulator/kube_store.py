@@ -303,10 +303,13 @@ def discovery(path):
         return {"kind": "APIGroupList", "apiVersion": "v1", "groups": [group_of(version) for version in groups]}
     version = path.removeprefix("/apis/").removeprefix("/api/")
     if version in KINDS:
+        eviction = {"name": "pods/eviction", "singularName": "", "namespaced": True, "group": "policy", "version": "v1",
+                    "kind": "Eviction", "verbs": ["create"]}
         return {"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": version, "resources": [
+            *([eviction] if version == "v1" else []), *(
             {"name": name, "singularName": "", "namespaced": is_namespaced, "kind": kind,
              "verbs": ["create", "delete", "get", "list", "patch", "update", "watch"]}
-            for name, (kind, is_namespaced) in KINDS[version].items()]}
+            for name, (kind, is_namespaced) in KINDS[version].items())]}
     return next((group_of(each) | {"kind": "APIGroup", "apiVersion": "v1"} for each in groups
                  if each.split("/")[0] == version), None)
 

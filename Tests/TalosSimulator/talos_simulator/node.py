@@ -12,6 +12,8 @@ from .resources import Resources
 from .world import Signal
 
 GIB = 1 << 30
+# Seconds that the answer to a request is given before what it asked for takes the connection down.
+ANSWER = 0.05
 DISK = {"device_name": "/dev/sda", "size": 64 * GIB, "model": "SIMULATED", "serial": "S1", "type": 2, "readonly": False}
 # Talos keeps services in these states; those that a node has follow from what it is.
 BASE_SERVICES = ("machined", "containerd", "apid", "cri", "kubelet", "udevd", "syslogd")
@@ -130,6 +132,15 @@ class Node:
         """Lets this sequence take over from whichever runs."""
         self.cancel()
         self.task = self.world.spawn(coroutine)
+
+    def soon(self, function, *arguments, **options):
+        """Begins a sequence when the answer to its request is on its way, unless the node is down by then."""
+        boot_id = self.boot_id
+
+        def begin():
+            if self.is_up and self.boot_id == boot_id:
+                function(*arguments, **options)
+        asyncio.get_running_loop().call_later(ANSWER, begin)
 
     def cancel(self):
         if self.task and self.task is not asyncio.current_task():

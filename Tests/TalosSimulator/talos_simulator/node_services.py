@@ -19,10 +19,10 @@ async def run_etcd(node):
     if not node.etcd_member:
         await cluster.signal.until(lambda: node.etcd_member is not None or may_join(node))
         if not node.etcd_member:
-            node.etcd, member = cluster.etcd, cluster.etcd.add(node, is_learner=True)
+            eject_namesakes(node)
+            cluster.etcd.add(node, is_learner=True)
             cluster.etcd.touch()
             await world.step("join")
-            assert node.etcd_member is member or node.etcd_member is None
     await world.step("etcd")
     member = node.etcd_member
     if not member or member.id not in node.etcd.members:
@@ -36,6 +36,14 @@ async def run_etcd(node):
     node.set_service("etcd", "Running", "Health check successful")
     if member.is_learner:
         node.aside(promote(node, member))
+
+
+def eject_namesakes(node):
+    """A node without data that joins removes the members that have its name: they are its own from before."""
+    for member in list(node.cluster.etcd.members.values()):
+        if member.name == node.hostname:
+            node.cluster.etcd.remove(member.id)
+            node.world.journal.change(node, "etcd-namesake-removed", member=f"{member.id:016x}")
 
 
 def may_join(node):

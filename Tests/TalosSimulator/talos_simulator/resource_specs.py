@@ -36,6 +36,7 @@ TYPES = {
     "Disks.block.talos.dev": "block.DisksController",
     "SystemDisks.block.talos.dev": "block.SystemDiskController",
     "Diagnostics.runtime.talos.dev": "runtime.DiagnosticsController",
+    "SecurityStates.runtime.talos.dev": "runtime.SecurityStateController",
     "SystemInformations.hardware.talos.dev": "hardware.SystemInfoController",
 }
 NAMESPACES = {"runtime", "config", "cluster", "etcd", "k8s", "controlplane", "network", "hardware", "secrets", "meta"}
@@ -80,7 +81,9 @@ def hardware(node, put):
         "manufacturer": "Simulated", "productName": "Simulated", "version": "1", "serialnumber": node.name,
         "uuid": node.uuid, "wakeUpType": "Power Switch", "skuNumber": ""})
     put("network", "HostnameStatuses.net.talos.dev", "hostname", {"hostname": node.hostname, "domainname": ""})
-    put("network", "NodeAddresses.net.talos.dev", "default", {"addresses": [f"{node.address}/32"]})
+    for name in ("default", "current", "routed"):
+        put("network", "NodeAddresses.net.talos.dev", name, {"addresses": [f"{node.address}/32"]})
+    put("runtime", "SecurityStates.runtime.talos.dev", "securitystate", {"secureBoot": False})
     for disk in node.disks:
         name = disk["device_name"].removeprefix("/dev/")
         put("runtime", "Disks.block.talos.dev", name, {

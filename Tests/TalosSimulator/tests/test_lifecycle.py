@@ -247,6 +247,16 @@ class EtcdTests(WorldCase):
         self.assertTrue(cluster.etcd.is_recovered)
         self.assertEqual(self.violations, [])
 
+    async def test_a_node_without_data_takes_the_place_of_its_former_member(self):
+        cluster, nodes = await self.cluster(control_planes=3)
+        former = nodes[2].etcd_member.id
+        await self.client(nodes[2]).machine.reset(machine.ResetRequest(reboot=True, system_partitions_to_wipe=[
+            machine.ResetPartitionSpec("EPHEMERAL", True)]))
+        await self.until(lambda: nodes[2].etcd_member and nodes[2].etcd_member.id != former and nodes[2].is_ready)
+        self.assertNotIn(former, cluster.etcd.members)
+        await self.until(lambda: len(cluster.etcd.voters) == 3)
+        self.assertEqual(self.violations, [])
+
     async def test_two_control_planes_down_on_request_are_a_violation(self):
         _, nodes = await self.cluster(control_planes=5)
         await self.client(nodes[0]).machine.reboot(machine.RebootRequest())
