@@ -82,7 +82,7 @@ class Control:
             case "POST", ["provider"]:
                 return self.provide(**request.json())
             case "POST", ["provider", "hold"]:
-                self.provider.held = set(request.json()["machines"])
+                await self.provider.hold(set(request.json()["machines"]))
                 return sorted(self.provider.held)
             case "POST", ["scan"]:
                 return await self.scan(request.json())

@@ -101,7 +101,7 @@ class Front:
             if decision.action == "delay":
                 await asyncio.sleep(decision.seconds)
             elif decision.action == "refuse":
-                code = decision.options.get("code", 503)
+                code = int(decision.options.get("code", 503))
                 return code, status(code, "Injected", decision.options.get("message", "injected"))
             elif decision.at == "before":
                 await lose(decision, request)

@@ -62,6 +62,13 @@ class Provider:
             else:
                 await self.seen(found)
 
+    async def hold(self, names):
+        """Makes no node of Machines with these names, and of others that were held now does."""
+        self.held = names
+        code, answer = await self.client.request("GET", MACHINES)
+        for machine in answer["items"] if code == 200 else []:
+            await self.seen(machine)
+
     def is_ours(self, machine):
         return not self.namespace or machine["metadata"]["namespace"] == self.namespace
 

@@ -188,7 +188,7 @@ class WorldCase(unittest.IsolatedAsyncioTestCase):
         await self.until(lambda: node.services.get("etcd") == "Preparing")
         await self.client(node).machine.bootstrap(machine.BootstrapRequest())
 
-    async def until(self, condition, seconds=30):
+    async def until(self, condition, seconds=120):
         """Waits until a condition holds; the steps are short, and a test that is stuck fails."""
         end = asyncio.get_running_loop().time() + seconds
         while not condition():
@@ -196,7 +196,7 @@ class WorldCase(unittest.IsolatedAsyncioTestCase):
                 self.fail(f"never so: {[entry for entry in self.world.journal.entries[-15:]]}")
             await asyncio.sleep(0.005)
 
-    async def eventually(self, ask, wanted, seconds=30):
+    async def eventually(self, ask, wanted, seconds=120):
         """Asks again and again until the answer is the one that is wanted."""
         end = asyncio.get_running_loop().time() + seconds
         while (found := await ask()) != wanted:

@@ -56,6 +56,9 @@ class RealTests(WorldCase):
         for name, role in (("demo-cp", "controlplane"), ("demo-worker", "worker")):
             await self.machine_of(name, role)
         self.control.provide(self.values["KUBECONFIG"], version="v1.12.3", kubernetes="real")
+        self.control.provider.held = {"demo-worker"}
+        await self.until(lambda: len(self.world.clusters.get("demo", self).nodes) == 1)
+        await self.control.provider.hold(set())
         await self.until(lambda: len(self.world.clusters.get("demo", self).nodes) == 2)
         cluster = self.world.clusters["demo"]
         control_plane, worker = cluster.nodes["demo-cp"], cluster.nodes["demo-worker"]

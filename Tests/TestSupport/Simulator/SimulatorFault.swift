@@ -20,7 +20,7 @@ package struct SimulatorFault: Sendable, Hashable {
         case delay(milliseconds: ClosedRange<Int>)
         /// It is never answered.
         case hang(Moment)
-        /// It has no effect and ends with this status, such as `UNAVAILABLE`.
+        /// It has no effect and ends with this status, such as `UNAVAILABLE`; of Kubernetes one such as `503`.
         case refuse(status: String, message: String = "injected")
         /// The connection breaks.
         case cut(Moment)
@@ -32,9 +32,9 @@ package struct SimulatorFault: Sendable, Hashable {
         case observe
     }
 
-    /// A regular expression that is found in `/package.Service/Method`.
+    /// A regular expression that is found in `/package.Service/Method`, or in such as `PATCH /api/v1/nodes/x`.
     package var method: String
-    /// A regular expression for the whole name of the node; nil for all.
+    /// A regular expression for the whole name of the node, which of Kubernetes is `kubernetes`; nil for all.
     package var node: String?
     /// The same for the cluster.
     package var cluster: String?

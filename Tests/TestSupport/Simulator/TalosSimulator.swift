@@ -157,6 +157,30 @@ package final class TalosSimulator: Sendable {
             [key: [.string(condition)]])
     }
 
+    /// Gives a node's member of etcd an alarm, `NOSPACE` or `CORRUPT`, or takes it away.
+    package func setAlarm(
+        _ alarm: String, _ isSet: Bool = true, of node: String, in cluster: String
+    ) async throws {
+        let key = isSet ? "add" : "remove"
+        try await post(
+            "/clusters/\(cluster)/nodes/\(node)/alarms", [key: [.string(alarm)]])
+    }
+
+    /// Breaks every connection to a node's API; new ones are as they would be.
+    package func cutConnections(to node: String, in cluster: String) async throws {
+        try await post("/clusters/\(cluster)/nodes/\(node)/cut", [:])
+    }
+
+    /// Takes a machine away for good, whatever it was.
+    package func removeNode(_ node: String, from cluster: String) async throws {
+        try await request(.delete, "/clusters/\(cluster)/nodes/\(node)")
+    }
+
+    /// Names the Machines that the provider makes no node of, until they are named no more.
+    package func holdMachines(_ machines: [String]) async throws {
+        try await post("/provider/hold", ["machines": .array(machines.map { .string($0) })])
+    }
+
     /// Sets a machine's clock so far ahead, or with a negative number behind.
     package func setClock(ahead seconds: Int, of node: String, in cluster: String) async throws {
         try await post(
