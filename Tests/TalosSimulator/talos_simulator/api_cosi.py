@@ -25,6 +25,8 @@ def check(node, call, namespace, kind):
 @rpc("/cosi.resource.State/Get", roles=READER, types=(UNARY, messages.GetRequest, messages.GetResponse))
 async def get(node, request, call):
     kind = check(node, call, request.namespace, request.type)
+    # Some follow from other nodes.
+    node.resources.refresh()
     found = node.resources.find(request.namespace, kind, request.id)
     if not found:
         raise not_found(f"resource {kind}({request.namespace}/{request.id}@undefined) doesn't exist")
@@ -35,6 +37,7 @@ async def get(node, request, call):
 async def list_all(node, request, call):
     kind = check(node, call, request.namespace, request.type)
     wanted = selector(request.options.label_query, request.options.id_query)
+    node.resources.refresh()
     for found in of_kind(node, request.namespace, kind):
         if wanted(found):
             yield messages.ListResponse(resource=found.message())

@@ -28,10 +28,23 @@ async def local(node, name, needs_quorum=False):
     return node.etcd
 
 
+async def anywhere(node, name):
+    """The etcd of the cluster, asked through whichever member answers: the node itself need not be one."""
+    require_control_plane(node, name)
+    etcd = node.etcd or node.cluster.etcd
+    if not etcd:
+        await asyncio.sleep(min(node.world.etcd_timeout, 5))
+        raise deadline("context deadline exceeded")
+    if not etcd.has_quorum:
+        await asyncio.sleep(node.world.etcd_timeout)
+        raise unknown("etcdserver: request timed out")
+    return etcd
+
+
 @rpc(MACHINE + "EtcdMemberList", roles=ETCD_READER)
 async def member_list(node, request, call):
-    require_control_plane(node, "member list")
-    etcd = await local(node, "member list", needs_quorum=not request.query_local)
+    name = "member list"
+    etcd = await local(node, name) if request.query_local else await anywhere(node, name)
     found = [machine.EtcdMember(
         id=member.id, hostname=member.name, is_learner=member.is_learner,
         peer_urls=[f"https://{member.node.address if member.node else '0.0.0.0'}:2380"],
@@ -59,7 +72,7 @@ async def status(node, request, call):
 
 @rpc(MACHINE + "EtcdRemoveMemberByID", roles=ADMIN)
 async def remove_member_by_id(node, request, call):
-    etcd = await local(node, "etcd member removal", needs_quorum=True)
+    etcd = await anywhere(node, "etcd member removal")
     member = etcd.remove(request.member_id)
     node.world.journal.add("change", cluster=node.cluster.name, node=member.node.name if member.node else "",
                            what="etcd-member-removed", member=f"{member.id:016x}")
@@ -95,6 +108,8 @@ async def forfeit_leadership(node, request, call):
 @rpc(MACHINE + "EtcdSnapshot", roles=BACKUP)
 async def snapshot(node, request, call):
     etcd = await local(node, "etcd snapshot", needs_quorum=True)
+    if node.etcd_member.is_learner:
+        raise unknown("etcdserver: rpc not supported for learner")
     data = etcd.snapshot()
     for start in range(0, len(data), CHUNK):
         yield common.Data(bytes=data[start:start + CHUNK])

@@ -140,8 +140,6 @@ async def services(node):
     if node.is_control_plane:
         await run_etcd(node)
     node.events.sequence("boot", 2)
-    if node.down_because and not node.is_control_plane:
-        node.down_because = None
     node.set_stage("running")
     node.events.machine_status()
     if node.is_control_plane:

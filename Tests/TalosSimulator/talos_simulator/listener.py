@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The port of a node: closed while it is down, without client certificates in maintenance mode, else with them."""
+import asyncio
 import datetime
 import logging
 import socket
@@ -63,7 +64,8 @@ class Server(grpclib.server.Server):
 
     def cut(self):
         """Ends everything at once, without a word to anybody."""
-        self.close()
+        if self._server:
+            self.close()
         for transport in list(self.transports):
             # TLS would still want to say goodbye.
             transport.abort()
@@ -105,8 +107,15 @@ class Listener:
 
     async def open(self, context, is_secure):
         self.close()
-        self.server = Server(self.node, is_secure)
-        await self.server.start(*self.where, ssl=context, backlog=128)
+        server = Server(self.node, is_secure)
+        start = asyncio.ensure_future(server.start(*self.where, ssl=context, backlog=128))
+        try:
+            # Left in the middle, it would listen with nobody to close it.
+            await asyncio.shield(start)
+        except asyncio.CancelledError:
+            start.add_done_callback(lambda _: server.cut())
+            raise
+        self.server = server
 
     async def open_silently(self):
         """Connections are taken by the kernel, and nothing ever comes back."""

@@ -89,7 +89,8 @@ class Node:
 
     @property
     def hostname(self):
-        name = self.config and self.config.hostname
+        config = self.config or self.stored
+        name = config and config.hostname
         if name:
             return str(name).split(".")[0].lower()
         digest = hashlib.sha256(self.uuid.encode()).hexdigest()

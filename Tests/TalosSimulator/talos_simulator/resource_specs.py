@@ -113,12 +113,14 @@ def configured(node, put):
         put("k8s", "NodeStatuses.kubernetes.talos.dev", node.hostname, {
             "nodename": node.hostname, "nodeReady": node.kubernetes_node["ready"],
             "unschedulable": node.kubernetes_node.get("unschedulable", False), "labels": {}, "annotations": {}})
+    # Discovery remembers nodes that are down.
     for member in node.cluster.nodes.values():
-        if member.is_up and member.config and member.config.cluster_id == node.config.cluster_id:
+        stored = member.stored
+        if member.installed and stored and stored.cluster_id == node.config.cluster_id:
             put("cluster", "Members.cluster.talos.dev", member.hostname, {
                 "nodeId": member.uuid, "addresses": [member.address], "hostname": member.hostname,
-                "machineType": member.config.type, "operatingSystem": f"Talos ({(member.running or member.media).tag})",
-                **({"controlPlane": {"port": 6443}} if member.is_control_plane else {})})
+                "machineType": stored.type, "operatingSystem": f"Talos ({member.installed.tag})",
+                **({"controlPlane": {"port": 6443}} if stored.is_control_plane else {})})
     if node.is_control_plane:
         control_plane(node, put)
 

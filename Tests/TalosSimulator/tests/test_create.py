@@ -61,6 +61,35 @@ class CreateTests(WorldCase):
         await self.refused("PERMISSION_DENIED", client.machine.reboot(machine.RebootRequest()), "not authorized")
         await self.refused("PERMISSION_DENIED", client.get("config", "MachineConfigs.config.talos.dev", "v1alpha1"))
 
+    async def test_from_1_13_on_maintenance_mode_is_a_reader_of_the_usual_api(self):
+        cluster = await self.control.add_cluster("demo")
+        node = self.control.add_node(cluster, version="v1.13.0")
+        await self.until(lambda: node.in_maintenance)
+        client = self.client(node, None)
+        self.assertEqual(await client.version(), "v1.13.0")
+        await self.refused("PERMISSION_DENIED", client.machine.reboot(machine.RebootRequest()), "not authorized")
+        data = self.config(cluster, "controlplane", node)
+        self.assertIn("Config diff:", (await client.apply(data, dry_run=True)).mode_details)
+        self.world.steps["install"] = 1000
+        reply = await client.apply(data, Mode.REBOOT)
+        self.assertEqual(reply.mode, Mode.NO_REBOOT)
+        # A control plane can be asked while it installs, and has yet to become one that can be bootstrapped.
+        await self.until(lambda: node.stage == "installing" and node.listener.server)
+        self.assertEqual((await self.client(node).get(*STATUS))["stage"], "installing")
+        await self.refused("FAILED_PRECONDITION", self.client(node).machine.bootstrap(machine.BootstrapRequest()),
+                           "bootstrap is not available yet")
+
+    async def test_a_node_that_is_no_member_yet_tells_the_members_there_are(self):
+        _, nodes = await self.cluster(control_planes=2, run=False)
+        self.world.steps["join"] = self.world.steps["promote"] = 10000
+        await self.bootstrap(nodes[0])
+        await self.until(lambda: nodes[0].is_ready and nodes[1].etcd_member)
+        client = self.client(nodes[1])
+        members = (await client.machine.etcd_member_list(machine.EtcdMemberListRequest())).messages[0].members
+        self.assertEqual([member.hostname for member in members], ["cp-0", ""])
+        await self.refused("DEADLINE_EXCEEDED", client.machine.etcd_member_list(
+            machine.EtcdMemberListRequest(query_local=True)))
+
     async def test_a_second_bootstrap_on_another_node_is_a_violation(self):
         _, nodes = await self.cluster(control_planes=2, run=False)
         await self.until(lambda: all(node.services.get("etcd") == "Preparing" for node in nodes))
