@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: Apache-2.0
+import ClusterLifecycle
+import HTTP
+import Platform
+import StructuredData
+import Talos
+import TalosAPI
+import TestSupport
+import Testing
+
+@testable import ClusterController
+
+@Suite("Looking at a cluster")
+struct ClusterObserverTests {
+    /// A record with which nothing is under way.
+    private static let idle: LifecycleRecord = {
+        var record = LifecycleRecord()
+        record.bootstrap = BootstrapRecord(node: "demo-cp-0", since: Fixture.noon, isConfirmed: true)
+        return record
+    }()
+
+    @Test("A close look finds everything that nodes tell")
+    func closeLook() async throws {
+        let fixture = try EngineFixture()
+        let nodes = try fixture.runAll()
+        nodes[0].change { $0.schematic = "abc" }
+        let look = await fixture.observer.look(at: fixture.cluster, fixture.record, .close)
+        #expect(look.depth == .close)
+        let first = try #require(look.observation.nodes["demo-cp-0"])
+        #expect(first.contact == .configured && first.address == "192.0.2.1:50000" && first.isWell)
+        #expect(first.bootID == "boot-1" && first.talos == Release("v1.12.3") && first.schematic == "abc")
+        #expect(first.etcdService?.isWell == true && first.memberID == 1)
+        #expect(first.config == .matches && first.images[.kubelet]?.hasSuffix("v1.33.1") == true)
+        #expect(look.observation.etcd.views.keys.sorted() == ["demo-cp-0", "demo-cp-1", "demo-cp-2"])
+        #expect(look.observation.etcd.alarms?.isEmpty == true)
+        #expect(look.observation.nodes["demo-w-0"]?.memberID == nil)
+        #expect(look.observation.kubernetes.problem == "there is none yet")
+    }
+
+    @Test("A quick look costs one question to each node while all is as it was")
+    func quickLook() async throws {
+        let fixture = try EngineFixture()
+        let nodes = try fixture.runAll()
+        let observer = fixture.observer
+        let close = await observer.look(at: fixture.cluster, Self.idle, .quick)
+        #expect(close.depth == .close)
+        let calls = nodes.map(\.calls.count)
+        let quick = await observer.look(at: fixture.cluster, Self.idle, .quick)
+        // The scripted Kubernetes refuses, so the cluster counts as ill, and a minute is as long as that holds.
+        #expect(quick.depth == .quick && nodes.map(\.calls.count) == calls)
+        #expect(fixture.connector.contacts == 8)
+        #expect(quick.observation.nodes == close.observation.nodes)
+        fixture.clock.advance(by: .seconds(61))
+        #expect(await observer.look(at: fixture.cluster, Self.idle, .quick).depth == .close)
+    }
+
+    @Test("A quick look becomes a close one where there is reason to")
+    func reasons() async throws {
+        let fixture = try EngineFixture()
+        let nodes = try fixture.runAll()
+        let observer = fixture.observer
+        func depth(_ cluster: ManagedCluster, _ record: LifecycleRecord) async -> LookDepth {
+            _ = await observer.look(at: fixture.cluster, Self.idle, .close)
+            return await observer.look(at: cluster, record, .quick).depth
+        }
+        #expect(await depth(fixture.cluster, Self.idle) == .quick)
+        var record = Self.idle
+        record.operations["demo-w-0"] = NodeOperation(.remove, .checking, at: Fixture.noon)
+        #expect(await depth(fixture.cluster, record) == .close)
+        #expect(await depth(fixture.cluster, LifecycleRecord()) == .close)
+        var cluster = fixture.cluster
+        cluster.desired.approvedPlan = "plan"
+        #expect(await depth(cluster, Self.idle) == .close)
+        _ = await observer.look(at: fixture.cluster, Self.idle, .close)
+        nodes[1].change { $0.status = MachineStatus(stage: .rebooting, isReady: false) }
+        #expect(await observer.look(at: fixture.cluster, Self.idle, .quick).depth == .close)
+        fixture.connector.put(.silence, at: EngineFixture.address(2))
+        #expect(await observer.look(at: fixture.cluster, Self.idle, .quick).depth == .close)
+    }
+
+    @Test("A node that says that it is another one of the cluster's is not taken for the one it should be")
+    func otherNode() async throws {
+        let fixture = try EngineFixture()
+        let nodes = try fixture.runAll()
+        nodes[0].change { $0.name = "demo-cp-1" }
+        let look = await fixture.observer.look(at: fixture.cluster, fixture.record, .close)
+        let contact = look.observation.nodes["demo-cp-0"]?.contact
+        #expect(contact == .refused("the node at its address says that it is demo-cp-1"))
+        #expect(look.observation.etcd.views["demo-cp-0"] == nil)
+        nodes[0].change { $0.name = "talos-abc-def" }
+        let second = await fixture.observer.look(at: fixture.cluster, fixture.record, .close)
+        #expect(second.observation.nodes["demo-cp-0"]?.contact == .configured)
+    }
+
+    @Test("What a node does not answer stays unknown, and one that falls silent is asked nothing more")
+    func unknown() async throws {
+        let fixture = try EngineFixture()
+        let nodes = try fixture.runAll()
+        nodes[0].change { state in
+            state.failures = [
+                "services": .status(GRPCStatus(.permissionDenied)), "etcdStatus": .transport(.timedOut),
+            ]
+        }
+        nodes[1].change { $0.failures["bootID"] = .transport(.timedOut) }
+        let look = await fixture.observer.look(at: fixture.cluster, fixture.record, .close)
+        let first = try #require(look.observation.nodes["demo-cp-0"])
+        #expect(first.etcdService == nil && first.config == .matches)
+        #expect(look.observation.etcd.statuses["demo-cp-0"] == nil)
+        let second = try #require(look.observation.nodes["demo-cp-1"])
+        #expect(second.talos == nil && second.config == .unknown && nodes[1].calls.last == "bootID")
+    }
+
+    @Test("Contacts are told as they are, and the first address at which a node answers counts")
+    func contacts() async throws {
+        var fixture = try EngineFixture()
+        let fingerprint = try #require(EngineFixture.fingerprint)
+        let waiting = FakeNode(nil) { $0.status = MachineStatus(stage: .maintenance, isReady: true) }
+        fixture.connector.put(.maintenance(fingerprint, waiting), at: "192.0.2.9:50000")
+        fixture.connector.put(.stranger, at: EngineFixture.address(1))
+        fixture.cluster.addresses["demo-cp-0"] = ["192.0.2.8:50000", "192.0.2.9:50000"]
+        fixture.cluster.addresses["demo-cp-1"] = [EngineFixture.address(1), "192.0.2.7:50000"]
+        fixture.cluster.addresses["demo-w-0"] = []
+        let look = await fixture.observer.look(at: fixture.cluster, fixture.record, .close)
+        let nodes = look.observation.nodes
+        #expect(nodes["demo-cp-0"]?.contact == .maintenance(fingerprint: fingerprint.description))
+        #expect(nodes["demo-cp-0"]?.address == "192.0.2.9:50000" && nodes["demo-cp-0"]?.stage == .maintenance)
+        #expect(nodes["demo-cp-1"]?.contact == .refused("unknown authority"))
+        #expect(nodes["demo-cp-2"]?.contact == .unreachable("refused"))
+        #expect(nodes["demo-w-0"]?.contact == .noAddress)
+    }
+
+    @Test("A changed live configuration is told with what the node says of it, and compared once")
+    func drift() async throws {
+        let fixture = try EngineFixture()
+        let nodes = try fixture.runAll()
+        let drifted = try EngineFixture.configuration("demo-w-9").yaml()
+        nodes[3].change { state in
+            state.configuration = Array(drifted.utf8)
+            state.dryRun = ApplyResult(effect: .reboot, details: "Dry run summary:\n+ something")
+        }
+        let observer = fixture.observer
+        for _ in 0..<2 {
+            let look = await observer.look(at: fixture.cluster, fixture.record, .close)
+            guard case .differs(let change)? = look.observation.nodes["demo-w-0"]?.config else {
+                Issue.record("it does not differ")
+                return
+            }
+            #expect(
+                change.needsReboot == true && change.refusal == nil && change.summary.contains("demo-w-9"))
+        }
+        #expect(nodes[3].calls.filter { $0 == "dryRun" }.count == 1)
+        let text0 = Array(try EngineFixture.configuration("demo-w-0").yaml().utf8)
+        nodes[3].change { $0.persistent = text0 }
+        let look = await observer.look(at: fixture.cluster, fixture.record, .close)
+        #expect(look.observation.nodes["demo-w-0"]?.config == .staged)
+    }
+
+    @Test("Why a node would refuse a configuration is told without its secrets")
+    func refusal() async throws {
+        let fixture = try EngineFixture()
+        let nodes = try fixture.runAll()
+        let text9 = Array(try EngineFixture.configuration("demo-w-9").yaml().utf8)
+        let token = try #require(try EngineFixture.configuration("demo-w-0")["machine", "token"]?.string)
+        nodes[3].change { state in
+            state.configuration = text9
+            state.failures["dryRun"] = .status(
+                GRPCStatus(.invalidArgument, "bad token \"\(token)\" on /dev/sda"))
+        }
+        let look = await fixture.observer.look(at: fixture.cluster, fixture.record, .close)
+        guard case .differs(let change)? = look.observation.nodes["demo-w-0"]?.config else {
+            Issue.record("it does not differ")
+            return
+        }
+        #expect(change.refusal == "INVALID_ARGUMENT: bad token \"******\" on /dev/sda")
+    }
+}
