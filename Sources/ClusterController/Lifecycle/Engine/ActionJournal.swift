@@ -29,7 +29,11 @@ final class ActionJournal: Sendable {
             "cluster": .string(key.name), "namespace": .string(key.namespace), "node": .string(node),
             "action": .string(performed.action.kind.logName), "result": .string(performed.result.logText),
         ]
-        logger.log(performed.result.isGood ? .info : .warn, "lifecycle action", fields)
+        if performed.result.isGood {
+            logger.info("Lifecycle action", fields)
+        } else {
+            logger.warning("Lifecycle action came to nothing", fields)
+        }
     }
 
     func note(_ halt: Halt?, of key: ObjectKey) {
@@ -40,7 +44,7 @@ final class ActionJournal: Sendable {
         }
         guard let halt, halt != previous else { return }
         logger.error(
-            "lifecycle halted",
+            "Lifecycle halted",
             [
                 "cluster": .string(key.name), "namespace": .string(key.namespace),
                 "node": .string(halt.node ?? ""), "reason": .string(halt.reason.rawValue),
