@@ -31,6 +31,7 @@ package final class LifecycleEngine: Sendable {
     ///
     /// Nothing is done before the record that says so is safe, and nothing on the ground of an old look. `depth` is
     /// how closely to look at least.
+    @discardableResult
     package func pass(
         _ cluster: ManagedCluster, _ record: LifecycleRecord, _ store: any LifecycleStore,
         depth: LookDepth = .quick

@@ -108,6 +108,9 @@ package final class LongCalls: Sendable {
         }
     }
 
+    /// Whether calls are taken.
+    var isOpen: Bool { state.withLock { $0.isOpen } }
+
     /// Whether there is a call for any node of the cluster that runs or whose end has not been told.
     func hasAny(of cluster: ObjectKey) -> Bool {
         state.withLock { $0.entries.keys.contains { $0.cluster == cluster } }
