@@ -18,7 +18,7 @@ extension Disturbance {
         for other in context.nodes(.controlPlane) where other.name != node.name {
             if context.isDisturbed(other.name) {
                 obstacles.append("\(other.name) is disturbed already")
-            } else if !other.isSurplus, !other.isMachineLeaving, !tolerated.contains(other.name),
+            } else if !tolerated.contains(other.name), context.isPart(other),
                 let problem = context.problem(of: other)
             {
                 obstacles.append("\(other.name) \(problem)")
@@ -75,13 +75,25 @@ extension Disturbance {
             operation.lastError = message
             // Nothing was done, so it may be asked for again at once.
             operation.attempts = max(0, operation.attempts - 1)
-        case .refused(let message): operation.lastError = message
+        case .refused(let message):
+            operation.lastError = message
+            operation.isHalted = record.halt == nil || operation.isHalted
+            record.halt(refusal(of: action.kind), "\(action.node): \(message)", node: action.node, context)
         }
         record.operations[action.node] = operation
         if case .snapshot = action.kind, [.done, .alreadyDone].contains(result) {
-            record.snapshot = SnapshotRecord(at: context.now, location: record.snapshot?.location ?? "")
+            record.snapshot = SnapshotRecord(at: context.now, location: "taken from \(action.node)")
         }
         return true
+    }
+
+    /// What it is called that a request was refused for good.
+    private static func refusal(of kind: LifecycleAction.Kind) -> HaltReason {
+        switch kind {
+        case .snapshot: .snapshotFailed
+        case .cordon, .drain: .drainTimedOut
+        default: .rebootTimedOut
+        }
     }
 }
 
@@ -140,6 +152,13 @@ extension FlowContext {
             return isExpected ? "is not registered in Kubernetes" : nil
         }
         return found.isReady ? nil : "is not Ready in Kubernetes"
+    }
+
+    /// Whether the node has been part of the cluster and stays in it.
+    package func isPart(_ node: DesiredNode) -> Bool {
+        let wasThere =
+            record.nodes[node.name]?.wasConfigured == true || observation(of: node.name).isConfigured
+        return wasThere && !node.isSurplus && !node.isMachineLeaving
     }
 
     /// Whether something is under way that takes the node down or out.

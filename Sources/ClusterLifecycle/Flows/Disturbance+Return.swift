@@ -17,20 +17,20 @@ extension Disturbance {
         if let bootID = observed.bootID, let before = operation.bootID, bootID != before {
             return .go(.verifying)
         }
+        let again = operation.since + Self.rebootRepeat * operation.attempts
+        let isDown = !observed.isConfigured || observed.stage != .running
+        let isAsked = operation.attempts > 0 && context.now < again
+        if !isDown, !isAsked {
+            // Nothing that another node did in the meantime may turn this into the second one down.
+            var obstacles = obstacles(context)
+            if operation.bootID == nil { obstacles.append("its boot ID is not known") }
+            if let halt = context.record.halt { obstacles.append("halted: \(halt.reason.rawValue)") }
+            guard obstacles.isEmpty else { return hold(obstacles, operation, context, &decision) }
+        }
         if context.record.isOverdue(operation, limit, at: context.now) {
             return .halt(failure, "\(node.name) did not reboot within \(limit)\(said(operation))")
         }
-        let again = operation.since + Self.rebootRepeat * operation.attempts
-        let isDown = !observed.isConfigured || observed.stage != .running
-        if isDown || operation.attempts > 0 && context.now < again {
-            return wait("is rebooting", operation, limit, &decision)
-        }
-        // Nothing that another node did in the meantime may turn this into the second one down.
-        let obstacles = obstacles(context)
-        guard obstacles.isEmpty, operation.bootID != nil else {
-            return hold(
-                obstacles.isEmpty ? ["its boot ID is not known"] : obstacles, operation, context, &decision)
-        }
+        if isDown || isAsked { return wait("is rebooting", operation, limit, &decision) }
         operation.attempts += 1
         decision.actions.append(LifecycleAction(.reboot(rebootMode), on: node.name))
         return wait("is rebooting", operation, limit, &decision)

@@ -60,8 +60,9 @@ package struct Disturbance: Sendable {
     package func advance(_ context: FlowContext, _ decision: inout LifecycleDecision) -> Phase {
         // A step follows upon another at once if there is nothing to do in it; no step is gone through twice.
         for _ in OperationStep.allCases {
+            guard mayGoOn(context, &decision) else { return .waiting }
+            if decision.record.halt != nil, isStillUp(decision.record) { withdraw(context, &decision) }
             guard var operation = decision.record.operations[node.name] else { return .finished }
-            guard begin(&operation, context, &decision) else { return .waiting }
             let move = self.move(&operation, context.with(decision.record), &decision)
             decision.record.operations[node.name] = operation
             switch move {
@@ -98,8 +99,15 @@ package struct Disturbance: Sendable {
         if [.checking, .pulling, .snapshotting].contains(step) {
             decision.record.operations[node.name] = nil
         } else {
+            decision.record.operations[node.name]?.isHalted = false
             decision.record.operations[node.name]?.advance(to: .uncordoning, at: context.now)
         }
+    }
+
+    /// Whether nothing but cordon and drain was done to the node; after a halt it is not taken down any more.
+    private func isStillUp(_ record: LifecycleRecord) -> Bool {
+        guard let operation = record.operations[node.name], !operation.isHalted else { return false }
+        return [.checking, .snapshotting, .cordoning, .draining].contains(operation.step)
     }
 }
 
@@ -113,19 +121,16 @@ extension Disturbance {
     }
 
     /// Whether the operation may go on; after a halt it has all the time of its step again.
-    private func begin(
-        _ operation: inout NodeOperation, _ context: FlowContext, _ decision: inout LifecycleDecision
-    ) -> Bool {
-        guard operation.isHalted else { return true }
+    func mayGoOn(_ context: FlowContext, _ decision: inout LifecycleDecision) -> Bool {
+        guard let operation = decision.record.operations[node.name], operation.isHalted else { return true }
         if let halt = decision.record.halt {
-            decision.waits.append(
-                Wait("stopped at \(operation.step.rawValue): \(halt.message)", node: node.name))
+            let message = "stopped at \(operation.step.rawValue): \(halt.message)"
+            decision.waits.append(Wait(message, node: node.name))
             return false
         }
-        operation.isHalted = false
-        operation.since = context.now
-        operation.attempts = 0
-        decision.record.operations[node.name] = operation
+        decision.record.operations[node.name]?.isHalted = false
+        decision.record.operations[node.name]?.since = context.now
+        decision.record.operations[node.name]?.attempts = 0
         return true
     }
 
@@ -166,6 +171,7 @@ extension Disturbance {
         case .running(.snapshot):
             break
         case .done(.snapshot) where operation.attempts > 0:
+            decision.record.snapshot = SnapshotRecord(at: context.now, location: "taken from \(node.name)")
             return .go(.cordoning)
         case .failed(.snapshot, let message) where operation.attempts >= 3:
             return .halt(.snapshotFailed, "no snapshot of etcd could be kept: \(message)")
