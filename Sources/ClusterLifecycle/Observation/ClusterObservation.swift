@@ -52,7 +52,7 @@ package struct NodeObservation: Sendable, Hashable {
     package var unmet: [String] = []
     package var bootID: String?
     package var talos: Release?
-    /// The identity of the extensions it runs with; nil if it has none or that is not known.
+    /// The identity of the extensions it runs with; empty if it has none, nil if that is not known.
     package var schematic: String?
     package var etcdService: ServiceState?
     package var kubeletService: ServiceState?

@@ -11,7 +11,7 @@ package enum LifecyclePlanner {
     private static var flows: [any Flow.Type] {
         [
             InstallFlow.self, BootstrapFlow.self, ReplaceFlow.self, RemovalFlow.self, ConfigureFlow.self,
-            KubernetesUpgradeFlow.self,
+            TalosUpgradeFlow.self, KubernetesUpgradeFlow.self,
         ]
     }
 
@@ -53,6 +53,7 @@ package enum LifecyclePlanner {
         case is InstallFlow.Type, is BootstrapFlow.Type: scope = .install
         case is ReplaceFlow.Type, is RemovalFlow.Type: scope = .remove
         case is ConfigureFlow.Type: scope = .configure
+        case is TalosUpgradeFlow.Type: scope = .upgradeTalos
         case is KubernetesUpgradeFlow.Type: scope = .upgradeKubernetes
         default: return true
         }
@@ -91,8 +92,8 @@ package enum LifecyclePlanner {
         case .remove: RemovalFlow.self
         case .replace: ReplaceFlow.self
         case .teardown: TeardownFlow.self
+        case .upgrade: TalosUpgradeFlow.self
         case .component: KubernetesUpgradeFlow.self
-        case .upgrade: nil
         }
     }
 }

@@ -40,9 +40,12 @@ package struct RolloutPlan: Sendable, Hashable {
                 node: node.name, digest: plan.digest, summary: plan.summary,
                 difference: plan.change?.summary, reboots: manner == .reboot)
         }
+        let upgrades = UpgradeNeed(context).items.map {
+            Item(node: $0.node, digest: $0.digest, summary: $0.summary, reboots: true)
+        }
         let kubernetes = KubernetesNeed(context)
         items =
-            changes
+            changes + upgrades
             + (kubernetes.summary.map { [Item(node: nil, digest: kubernetes.digest, summary: $0)] } ?? [])
     }
 
