@@ -203,7 +203,9 @@ extension World {
 
     private mutating func judgeDrain(_ action: LifecycleAction, _ node: SimulatedNode, _ situation: Situation)
     {
-        guard situation.desired.policy.drain.isEnabled, isKubernetesReachable, node.isServing(at: now),
+        // The pods of an only node have nowhere to go.
+        guard situation.desired.policy.drain.isEnabled, kubernetes.nodes.count > 1, isKubernetesReachable,
+            node.isServing(at: now),
             let object = kubernetes.nodes[node.name], object.isReady, !isFresh(node.name, situation)
         else { return }
         let pods = evictable(on: node.name).count { kubernetes.pods[$0].goneAt == nil }
