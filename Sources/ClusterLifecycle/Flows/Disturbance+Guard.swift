@@ -49,7 +49,7 @@ extension Disturbance {
     ) -> Move {
         let words = operation.lastError.map { "\(message) (\($0))" } ?? message
         decision.waits.append(Wait(words, node: node.name, until: limit.map { operation.since + $0 }))
-        decision.wake = min(decision.wake ?? Self.look, Self.look)
+        decision.wake(within: Self.look)
         return .stay
     }
 

@@ -47,7 +47,7 @@ extension Disturbance {
             let outcome =
                 observed.stage == .running ? judge(observed) : .notYet("is \(observed.stage.rawValue)")
             switch outcome {
-            case .failed(let reason, let message): return .halt(reason, message)
+            case .failed(let reason, let message): return .fail(reason, message)
             case .notYet(let message): problem = message
             case .asExpected:
                 guard let ill = context.problem(of: node, mayBeUnregistered: mayBeUnregistered) else {

@@ -77,6 +77,12 @@ package struct Disturbance: Sendable {
             case .halt(let reason, let message):
                 halt(reason, message, context, &decision)
                 return .waiting
+            case .fail(let reason, let message):
+                // To look again would find the same: once somebody says so the node is given back, and begun with anew.
+                operation.advance(to: .uncordoning, at: context.now)
+                decision.record.operations[node.name] = operation
+                halt(reason, message, context, &decision)
+                return .waiting
             }
         }
         return .waiting
@@ -118,6 +124,8 @@ extension Disturbance {
         case go(OperationStep)
         case end(Phase)
         case halt(HaltReason, String)
+        /// Halts an operation that cannot succeed any more.
+        case fail(HaltReason, String)
     }
 
     /// Whether the operation may go on; after a halt it has all the time of its step again.

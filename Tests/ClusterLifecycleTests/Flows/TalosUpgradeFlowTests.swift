@@ -158,6 +158,11 @@ struct TalosUpgradeFlowTests {
         #expect(world.log("upgrade").count == 1)
         for _ in 0..<20 { world.pass() }
         #expect(world.log("upgrade").count == 1 && world.log("uncordon").isEmpty)
+        // When somebody says so it is tried anew.
+        world.cluster.record.halt = nil
+        world.boots = { $0 }
+        world.run()
+        #expect(Set(world.releases) == ["v1.13.9"])
     }
 
     @Test("Extensions that did not come with the image halt the upgrade")
