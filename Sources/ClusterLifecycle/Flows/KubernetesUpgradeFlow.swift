@@ -9,8 +9,8 @@ import Platform
 /// ```
 /// The order is kube-apiserver, kube-controller-manager, kube-scheduler, kube-proxy, kubelet. A component that is there
 /// already is passed over, so that it goes on from anywhere. No node is drained or rebooted.
-enum KubernetesUpgradeFlow: Flow {
-    static func decide(_ context: FlowContext, _ decision: inout LifecycleDecision) -> FlowVerdict {
+package enum KubernetesUpgradeFlow: Flow {
+    package static func decide(_ context: FlowContext, _ decision: inout LifecycleDecision) -> FlowVerdict {
         let need = KubernetesNeed(context)
         for name in underWay(decision.record) {
             ComponentUpgrade(name, context.with(decision.record), need)?.advance(&decision)
@@ -23,7 +23,7 @@ enum KubernetesUpgradeFlow: Flow {
         record.operations.filter { if case .component = $0.value.kind { true } else { false } }.keys.sorted()
     }
 
-    static func absorb(
+    package static func absorb(
         _ result: ActionResult, of action: LifecycleAction, _ context: FlowContext,
         _ record: inout LifecycleRecord
     ) {
