@@ -131,7 +131,8 @@ extension DesiredCluster {
         let nodes = nodes.map {
             "\($0.name) \($0.role.rawValue) \($0.isSurplus) \($0.configDigest ?? "-") \($0.installer)"
         }
-        let parts = [name, talos.description, kubernetes.description, "\(isBeingDeleted)"] + nodes
+        let hops = policy.upgrade.hops.values.sorted().map { "through \($0)" }
+        let parts = [name, talos.description, kubernetes.description, "\(isBeingDeleted)"] + nodes + hops
         return String(SHA256.hexadecimal(of: Array(parts.joined(separator: "\n").utf8)).prefix(16))
     }
 }

@@ -119,6 +119,14 @@ struct TalosUpgradeGateTests {
         #expect(decision.record.halt?.reason == .unsupportedPath)
     }
 
+    @Test("Another release to go through is another desired state, and lifts the halt for want of one")
+    func hopsLiftTheHalt() {
+        var cluster = cluster()
+        let before = cluster.desired.digest
+        cluster.desired.policy.upgrade.hops[TalosVersion(minor: 12)] = Release(minor: 12, patch: 4)
+        #expect(cluster.desired.digest != before)
+    }
+
     @Test("An installer without a tag cannot be taken through other releases")
     func digestImage() {
         var cluster = cluster("v1.11.2")
