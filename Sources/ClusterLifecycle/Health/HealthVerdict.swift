@@ -18,6 +18,7 @@ package struct HealthVerdict: Sendable, Hashable {
 
 /// One check and its outcome.
 package struct HealthCheck: Sendable, Hashable {
+    /// What a check came to.
     package enum Outcome: String, Sendable, Hashable, CaseIterable {
         case passed = "Passed"
         case failed = "Failed"

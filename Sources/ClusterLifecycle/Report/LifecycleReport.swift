@@ -88,6 +88,7 @@ package struct LifecycleReport: Sendable, Hashable {
 
     /// What is to be done to nodes that run.
     package struct Plan: Sendable, Hashable {
+        /// One thing that is to be done.
         package struct Item: Sendable, Hashable {
             package var node: String
             /// What is done, in words, with no secret in it.
