@@ -115,7 +115,9 @@ class Config:
 def collect_secrets(value, found):
     if isinstance(value, dict):
         for key, inner in value.items():
-            if key in SECRETS and isinstance(inner, str) and len(inner) > 8:
+            # Much is called key; those of certificates are PEM in base64.
+            if key in SECRETS and isinstance(inner, str) and len(inner) > 8 and (
+                    key != "key" or inner.startswith("LS0t")):
                 found.add(inner)
             else:
                 collect_secrets(inner, found)

@@ -50,7 +50,11 @@ class Front:
     async def open(self, where):
         server = http.Server(self.handle)
         try:
-            await server.start(*where, context=self.tls())
+            # Left in the middle, it would listen with nobody to close it.
+            await asyncio.shield(server.start(*where, context=self.tls()))
+        except asyncio.CancelledError:
+            asyncio.get_running_loop().call_later(1, server.close)
+            raise
         except OSError as error:
             self.cluster.world.journal.add("change", cluster=self.cluster.name, node="", what="endpoint-not-open",
                                            endpoint=f"{where[0]}:{where[1]}", error=str(error))
