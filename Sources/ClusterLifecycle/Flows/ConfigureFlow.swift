@@ -88,6 +88,10 @@ extension ConfigureFlow {
                 Wait("changed configurations wait for the maintenance window\(opening ?? "")"))
             return true
         }
+        if let obstacle = context.desired.fleetObstacle {
+            decision.waits.append(Wait(obstacle))
+            return true
+        }
         let isControlPlaneBusy = context.nodes(.controlPlane).contains {
             if case .configure = decision.record.operations[$0.name]?.kind { true } else { false }
         }
