@@ -109,6 +109,8 @@ BAD = [
     ("upgrade.rebootMode", "Kexec", "spec.upgrade.rebootMode"),
     ("upgrade.stage", "yes", "spec.upgrade.stage"),
     ("upgrade.snapshot", 1, "spec.upgrade.snapshot"),
+    ("upgrade.hops", ["v1.12.7"], "spec.upgrade.hops"),
+    ("upgrade.hops", {"v1.12": "v1.12"}, "spec.upgrade.hops"),
     ("upgrade.windows", "Sun 02:00 4h", "spec.upgrade.windows"),
     ("upgrade.windows", [""], "spec.upgrade.windows"),
     ("upgrade.windows", ["03:00 1h"] * 33, "spec.upgrade.windows"),

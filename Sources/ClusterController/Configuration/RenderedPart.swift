@@ -10,7 +10,7 @@ struct GeneratedConfig {
         _ spec: ClusterSpec, _ role: Talos.MachineRole, _ secrets: SecretsBundle, _ reader: LayerReader
     ) throws(ConfigProblems) {
         var input = MachineConfigInput(
-            version: reader.version, role: role, clusterName: spec.clusterName.description,
+            version: spec.talosContract, role: role, clusterName: spec.clusterName.description,
             endpoint: spec.endpoint.description, kubernetesVersion: spec.kubernetesVersion.description,
             secrets: secrets)
         input.podSubnets = spec.podSubnets.map(\.description)
@@ -18,7 +18,10 @@ struct GeneratedConfig {
         input.installDisk = ClusterSpec.Default.installDisk
         input.installImage =
             spec.installer?.description ?? InstallerImage.stock(version: spec.talosVersion.description)
-        configuration = PartialConfig(try MachineConfiguration(generating: input))
+        var generated = try MachineConfiguration(generating: input)
+        // Layers may have what the release has that reads them.
+        generated.version = reader.version
+        configuration = PartialConfig(generated)
         let layers = spec.talosConfigPatch(for: role).map { patch in
             [Layer(name: MachineConfigRenderer.lowestLayers[1], content: .value(patch))]
         }

@@ -34,7 +34,7 @@ extension ClusterSpec {
     }
 
     private func installPatch(_ fields: JSONValue?) -> JSONValue? {
-        let version = TalosVersion(talosVersion)
+        let version = talosContract
         var names = ["disk", "image", "wipe", "extraKernelArgs"]
         if version <= Self.lastWithBootloader { names.append("bootloader") }
         guard var install = Self.members(fields, names)?.object else { return nil }

@@ -59,11 +59,13 @@ extension MachinePlan {
     ///   - clusterName: the name that the names of all these Machines begin with.
     ///   - owned: every Machine that the cluster controls.
     ///   - withheld: those that are not to be made if they do not exist.
+    ///   - keepsSurplus: whether Machines that are not asked for any more stay, for somebody else sees them off.
     ///   - find: any Machine by name, whoever controls it.
     ///   - record: what the last apply of the Machine with a UID left behind, if that is known.
     package init(
         _ desired: [DesiredMachine], clusterName: ClusterName, owned: [Machine],
-        withheld: Set<ObjectKey> = [], find: (ObjectKey) -> Machine? = { _ in nil },
+        withheld: Set<ObjectKey> = [], keepsSurplus: Bool = false,
+        find: (ObjectKey) -> Machine? = { _ in nil },
         record: (String) -> AppliedRecord? = { _ in nil }
     ) {
         let own = Dictionary(owned.map { ($0.key, $0) }) { first, _ in first }
@@ -79,9 +81,12 @@ extension MachinePlan {
             }
         }
         let wanted = Set(desired.map(\.key))
-        shrink(
-            owned.filter { !wanted.contains($0.key) },
-            stem: "\(clusterName)-\(MachineRole.controlPlaneNamePart)")
+        let surplus = owned.filter { !wanted.contains($0.key) }
+        if keepsSurplus {
+            leaving = surplus.map(\.key).sorted()
+        } else {
+            shrink(surplus, stem: "\(clusterName)-\(MachineRole.controlPlaneNamePart)")
+        }
     }
 
     private mutating func plan(_ machine: DesiredMachine, _ existing: Machine, _ record: AppliedRecord?) {

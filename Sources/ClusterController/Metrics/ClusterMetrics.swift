@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import ClusterLifecycle
 package import ControllerRuntime
 import Kubernetes
 package import Observability
@@ -33,12 +34,20 @@ package enum ClusterMetricTable {
             "When the client certificate in a cluster's talosconfig or kubeconfig ends; told by the leader alone.",
         labels: ["cluster_namespace", "cluster_name", "certificate"])
 
+    static let actions = MetricDefinition.counter(
+        "talos_operator_lifecycle_actions_total",
+        help: "What was done to nodes of clusters with management Full, and what became of it.",
+        labels: ["action", "result"])
+    static let halts = MetricDefinition.counter(
+        "talos_operator_lifecycle_halts_total", help: "Clusters that halted, by reason.", labels: ["reason"])
+
     /// Those of the specification, in its order.
     package static let specified = [
         clusters, machinesGenerated, reconcileDuration, reconcileErrors, fileOperations,
     ]
     /// All of them.
-    package static let definitions = specified + [clusterPhase, certificateExpiry]
+    package static let definitions =
+        specified + [clusterPhase, certificateExpiry, actions, halts] + LifecycleMetricTable.definitions
 }
 
 /// Counts what happens to clusters.
@@ -54,6 +63,8 @@ package struct ClusterMetrics: Sendable {
     private let reconcileDuration: HistogramSeries
     private let reconcileErrors: Counter
     private let fileOperations: Counter
+    private let actions: Counter
+    private let halts: Counter
 
     /// Declares the metrics, at zero, in `registry`; what counts clusters is read from `clusters` at every scrape.
     ///
@@ -68,6 +79,10 @@ package struct ClusterMetrics: Sendable {
             Self.controllerName)
         reconcileErrors = registry.counter(ClusterMetricTable.reconcileErrors)
         fileOperations = registry.counter(ClusterMetricTable.fileOperations)
+        actions = registry.counter(ClusterMetricTable.actions)
+        halts = registry.counter(ClusterMetricTable.halts)
+        for reason in HaltReason.allCases { _ = halts.labels(reason.rawValue) }
+        LifecycleMetricTable.register(in: registry, clusters, isLeading: isLeading)
         for type in Self.errorTypes { _ = reconcileErrors.labels(Self.controllerName, type) }
         for operation in ManifestOperation.allCases {
             for status in ["success", "error"] { _ = fileOperations.labels(operation.rawValue, status) }
@@ -115,6 +130,16 @@ package struct ClusterMetrics: Sendable {
     /// A Machine was created.
     func countMachine(of cluster: ObjectKey, _ role: MachineRole) {
         machinesGenerated.labels(cluster.name, role.rawValue).increment()
+    }
+
+    /// Something was done to a node.
+    func count(_ performed: PerformedAction) {
+        actions.labels(performed.action.kind.metricLabel, performed.result.metricLabel).increment()
+    }
+
+    /// A cluster has halted.
+    func count(_ halt: Halt) {
+        halts.labels(halt.reason.rawValue).increment()
     }
 
     /// Counts what a `ManifestStore` does.

@@ -167,8 +167,9 @@ extension SecretsBundle {
 }
 
 extension ClusterSpec {
-    /// The version of Talos that configurations are made for.
-    var talosContract: TalosVersion {
-        TalosVersion(major: talosVersion.major, minor: talosVersion.minor)
-    }
+    /// The version of Talos whose configurations are generated.
+    ///
+    /// Of a cluster whose nodes are upgraded it stays what it was at first, as with Talos' own tools: another release
+    /// of Talos changes nothing in a configuration but the installer's image.
+    var talosContract: TalosVersion { pinnedContract ?? TalosVersion(talosVersion) }
 }

@@ -28,7 +28,8 @@ extension KubernetesClusterReconciler {
 
     /// Whether more changed than details of the status, such as a provider's heartbeat.
     static func matters(_ change: StoreChange<Machine>) -> Bool {
-        change.old?.state != change.new?.state || ChangePredicates.isBeyondStatus(change)
+        change.old?.state != change.new?.state || change.old?.addresses != change.new?.addresses
+            || ChangePredicates.isBeyondStatus(change)
     }
 
     private static func mayHaveFreedItsName(_ change: StoreChange<Machine>) -> Bool {

@@ -9,6 +9,8 @@ struct ConfigResult: Sendable {
     var references: [String: ConfigReference] = [:]
     /// Machines that must not be made, for they would have no configuration.
     var withheld: Set<ObjectKey> = []
+    /// What each node may be given now, by its name: nothing while the configurations cannot be made.
+    var nodeConfigs: [String: NodeRoster.NodeConfig] = [:]
     var outcome: ClusterOutcome.Config
     /// Ends the reconcile once all else is done.
     var error: ReconcileError?
@@ -33,6 +35,8 @@ struct ConfigResult: Sendable {
             let key = names.machineConfig(of: node.name)
             guard let digest = digests[key] else { continue }
             references[node.name] = ConfigReference(secretName: key.name, digest: digest)
+            nodeConfigs[node.name] = NodeRoster.NodeConfig(
+                digest: digest, installer: rendered.installers[node.name])
         }
     }
 

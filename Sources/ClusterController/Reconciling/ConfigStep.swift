@@ -13,11 +13,14 @@ struct ConfigStep: Sendable {
     private let spec: ClusterSpec
     private let names: SecretNames
     private let nodes: [TopologyNode]
+    private let talosEndpoints: [String]?
 
+    /// `talosEndpoints` are where the Talos API answers; nil for the host of the cluster's endpoint.
     init(
         _ reconciler: KubernetesClusterReconciler, _ config: ConfigManagement, _ spec: ClusterSpec,
-        _ names: SecretNames
+        _ names: SecretNames, talosEndpoints: [String]? = nil
     ) {
+        self.talosEndpoints = talosEndpoints
         self.reconciler = reconciler
         self.config = config
         self.spec = spec
@@ -42,7 +45,10 @@ struct ConfigStep: Sendable {
                 .map(\.secret))
         let memo = ConfigMemory.Rendered(
             inputs: inputs(of: cluster), faces: rendered.map(\.secret.face),
-            purpose: ClientCredential.purpose(effective, spec), message: Self.message(rendered))
+            installers: Dictionary(
+                rendered.compactMap { node in node.installer.map { (node.name, $0) } },
+                uniquingKeysWith: { first, _ in first }), purposes: purposes(effective),
+            message: Self.message(rendered))
         config.memory.note(memo, of: cluster.key)
         let uids = config.secrets.list(ownedBy: cluster.metadata.uid).map(\.metadata.uid)
         config.memory.keepWritten(of: cluster.key, existing: Set(uids))
@@ -58,7 +64,8 @@ struct ConfigStep: Sendable {
         let areGood = ClientCredential.allCases.allSatisfy { credential in
             let face = face(of: credential, cluster)
             let secret = config.secrets.get(face.key)
-            let renewal = ClientCredential.renewal(of: secret, face, purpose: known.purpose)
+            let purpose = known.purposes[credential] ?? ""
+            let renewal = ClientCredential.renewal(of: secret, face, purpose: purpose)
             return renewal.map { now < $0 } ?? false
         }
         return areGood ? known : nil
@@ -70,7 +77,8 @@ struct ConfigStep: Sendable {
             uid: cluster.metadata.uid, generation: cluster.metadata.generation,
             labels: cluster.metadata.labels,
             layers: config.layers.version(references, cluster.metadata.labels),
-            bundle: config.secrets.get(names.bundle)?.metadata.versionHash ?? 0)
+            bundle: config.secrets.get(names.bundle)?.metadata.versionHash ?? 0,
+            talosEndpoints: talosEndpoints)
     }
 
     private func writer(for cluster: KubernetesCluster) -> SecretWriter {
@@ -80,6 +88,8 @@ struct ConfigStep: Sendable {
     // MARK: Configurations
 
     private struct RenderedNode: Sendable {
+        var name: String
+        var installer: String?
         var secret: DesiredSecret
         var layers: [String]
         var warnings: [String]
@@ -139,11 +149,13 @@ struct ConfigStep: Sendable {
                 APINames.configProvenanceAnnotation: config.provenance.changes(toBytes: 16_000),
             ], value: config.yaml)
         return RenderedNode(
-            secret: secret, layers: config.layerNames, warnings: config.warnings.map(\.description))
+            name: node.name, installer: config.configuration.installerImage, secret: secret,
+            layers: config.layerNames, warnings: config.warnings.map(\.description))
     }
 
     private static func message(_ rendered: [RenderedNode]) -> String {
-        let layers = Set(rendered.flatMap(\.layers)).subtracting(MachineConfigRenderer.lowestLayers).count
+        let layers = Set(rendered.flatMap(\.layers))
+            .subtracting(MachineConfigRenderer.lowestLayers + [ClusterSpec.nodeNameLayerName]).count
         var warnings: [String] = []
         for warning in rendered.flatMap(\.warnings) where !warnings.contains(warning) {
             warnings.append(warning)
@@ -166,12 +178,13 @@ struct ConfigStep: Sendable {
     private func keepCredentials(
         of cluster: KubernetesCluster, _ bundle: SecretsBundle, mayCreate: Bool
     ) async throws(ConfigFailure) {
-        let purpose = ClientCredential.purpose(bundle, spec)
+        let purposes = purposes(bundle)
         let now = reconciler.clock.timestamp
         var next: Timestamp?
         for credential in ClientCredential.allCases {
             let face = face(of: credential, cluster)
             let secret = config.secrets.get(face.key)
+            let purpose = purposes[credential] ?? ""
             var renewal = ClientCredential.renewal(of: secret, face, purpose: purpose)
             if renewal.map({ $0 <= now }) ?? true, mayCreate || secret != nil {
                 renewal = try await issue(credential, cluster, bundle, purpose)
@@ -181,6 +194,13 @@ struct ConfigStep: Sendable {
         config.memory.note(renewal: next, of: cluster.key)
     }
 
+    private func purposes(_ bundle: SecretsBundle) -> [ClientCredential: String] {
+        Dictionary(
+            uniqueKeysWithValues: ClientCredential.allCases.map {
+                ($0, $0.purpose(bundle, spec, talosEndpoints: talosEndpoints))
+            })
+    }
+
     /// Issues a credential and returns when it is due.
     private func issue(
         _ credential: ClientCredential, _ cluster: KubernetesCluster, _ bundle: SecretsBundle,
@@ -188,7 +208,8 @@ struct ConfigStep: Sendable {
     ) async throws(ConfigFailure) -> Timestamp {
         let made: (text: String, expiry: Timestamp)
         do throws(PKIError) {
-            made = try await credential.issue(bundle, spec, at: reconciler.clock.timestamp)
+            made = try await credential.issue(
+                bundle, spec, talosEndpoints: talosEndpoints, at: reconciler.clock.timestamp)
         } catch {
             throw .keys(error)
         }

@@ -9,6 +9,8 @@ extension KubernetesClusterReconciler {
     func cleanUp(_ cluster: KubernetesCluster) async throws(ReconcileError) -> ReconcileResult {
         // Without it the cleaning up is done, or somebody has decided that it shall not be.
         guard Self.finalizer.isPresent(on: cluster.metadata) else { return .done }
+        var cluster = cluster
+        if let waiting = try await takeDown(&cluster) { return waiting }
 
         let plan = MachinePlan(deleting: machines.list(ownedBy: cluster.metadata.uid))
         let results = await carryOut(plan, for: cluster)
@@ -52,6 +54,7 @@ extension KubernetesClusterReconciler {
         memory.forget(key)
         config?.memory.forget(key)
         config?.generator.forget(key)
+        lifecycle?.forget(key)
     }
 
     private func isGone(_ key: ObjectKey) async throws(ReconcileError) -> Bool {

@@ -20,13 +20,16 @@ package struct KubernetesClusterReconciler: Reconciler {
     let interval: Duration
     /// Nil unless the operator was started to make configurations.
     let config: ConfigManagement?
+    /// Nil unless the operator was started to manage the lives of clusters.
+    let lifecycle: LifecycleManagement?
     let memory = ClusterMemory()
 
     package init(
         clusters: MutationCache<KubernetesCluster>, machines: MutationCache<Machine>,
         client: KubernetesClient,
         manifests: ManifestStore, events: EventRecorder, metrics: ClusterMetrics, logger: Logger,
-        clock: any Clock, interval: Duration, config: ConfigManagement? = nil
+        clock: any Clock, interval: Duration, config: ConfigManagement? = nil,
+        lifecycle: LifecycleManagement? = nil
     ) {
         self.clusters = clusters
         self.machines = machines
@@ -38,6 +41,7 @@ package struct KubernetesClusterReconciler: Reconciler {
         self.clock = clock
         self.interval = interval
         self.config = config
+        self.lifecycle = lifecycle
     }
 
     /// The specification's workflow, step by step in its order.
@@ -55,25 +59,29 @@ package struct KubernetesClusterReconciler: Reconciler {
 
         let owned = machines.list(ownedBy: cluster.metadata.uid)
         let before = ClusterMemory.Fingerprint(cluster, owned, configState(of: cluster))
-        if await isSettled(cluster, before) { return nextLook(at: key) }
+        var early: LifecycleResult?
+        if await isSettled(cluster, before) {
+            early = try await lookAgain(&cluster, owned)
+            guard early != nil else { return nextLook(at: key) }
+        }
 
         // 1. Resource validation
         var outcome = ClusterOutcome(machines: owned)
-        let spec = try await validate(cluster, owned, &outcome)
+        var spec = try await validate(cluster, owned, &outcome)
 
         // 2. Finalizer management, before there is anything to clean up
         let known = cluster
         cluster = try await addFinalizer(to: cluster)
 
         // 3. Machine generation; where the specification asks for configurations, these come first
-        let config = try await configure(&cluster, spec, owned)
+        let config = try await configure(&cluster, &spec, owned)
         if config.isPending { return .requeue(after: interval) }
         outcome.config = config.outcome
         let desired = MachineBuilder(cluster, spec, configs: config.references).machines()
         let records = memory.records(of: key)
         let plan = MachinePlan(
             desired, clusterName: spec.clusterName, owned: owned, withheld: config.withheld,
-            find: machines.get, record: { records[$0] })
+            keepsSurplus: spec.management == .full, find: machines.get, record: { records[$0] })
         if plan.createsOrDeletes, cluster.metadata == known.metadata { try await confirm(known) }
         let results = await carryOut(plan, for: cluster)
         if let conflict = results.conflict { throw conflict }
@@ -85,12 +93,23 @@ package struct KubernetesClusterReconciler: Reconciler {
 
         // 5. Owner reference: MachineBuilder has set it in every Machine, MachinePlan has heeded those of others.
 
+        // The cluster's life, where it is the operator's to manage: nodes, etcd, versions
+        let subject = LifecycleSubject(spec, configs: config.nodeConfigs)
+        let life = try await carryOn(&cluster, subject, early)
+        if life.isPending { return .requeue(after: interval) }
+        outcome.lifecycle = life.outcome
+        outcome.machines = machines.list(ownedBy: cluster.metadata.uid)
+
         // 6. Status update
         let isReported = try await report(StatusReport(cluster, outcome, at: clock.timestamp), outcome)
 
-        if let error = config.error ?? results.error ?? leftError ?? fileError { throw error }
+        let error = config.error ?? results.error ?? leftError ?? fileError ?? life.error
+        if let error { throw error }
         if isReported { log("Successfully reconciled cluster", results, of: key) }
-        if plan.isSettled, !isReported { memory.settle(key, in: before) }
-        return nextLook(at: key)
+        if plan.isSettled, !isReported, life.isQuiet {
+            memory.settle(key, in: before)
+            rest(subject, life, key)
+        }
+        return nextLook(at: key, life)
     }
 }

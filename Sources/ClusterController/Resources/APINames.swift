@@ -38,6 +38,26 @@ package enum APINames {
     ///
     /// It outlives the Secret that holds them, a backup and a restore: where it stands no new keys are made.
     package static let secretsIdentityAnnotation = "cluster.vitistack.io/secrets-identity"
+    /// Annotation of a KubernetesCluster: the hash of the plan that somebody has approved.
+    package static let approvedPlanAnnotation = "cluster.vitistack.io/approved-plan"
+    /// Annotation of a KubernetesCluster: another value than before lets a halted cluster go on.
+    package static let resumeAnnotation = "cluster.vitistack.io/resume"
+    /// Annotation of a KubernetesCluster: with any value but `false` nothing new is begun, as with `spec.paused`.
+    package static let pausedAnnotation = "cluster.vitistack.io/paused"
+    /// Annotation of a KubernetesCluster: with any value but `false` a deletion waits until it is gone.
+    package static let deletionProtectionAnnotation = "cluster.vitistack.io/deletion-protection"
+    /// Annotation of a KubernetesCluster: with any value but `false` its machines are deleted as they are.
+    package static let skipResetAnnotation = "cluster.vitistack.io/skip-reset"
+    /// Annotation of a KubernetesCluster: the node that was asked to begin etcd, and when.
+    ///
+    /// It is there before the node is asked, outlives the status, and keeps etcd from ever being begun a second time.
+    package static let bootstrappedAnnotation = "cluster.vitistack.io/bootstrapped"
+    /// Annotation of a KubernetesCluster: the version of Talos whose configurations its nodes were made with.
+    package static let configContractAnnotation = "cluster.vitistack.io/config-contract"
+    /// Annotation of a Machine: where its Talos API is, `host` or `host:port`, whatever its status says.
+    package static let talosEndpointAnnotation = "cluster.vitistack.io/talos-endpoint"
+    /// Annotation of a Machine: the SHA-256 of the key that it has to show in maintenance mode, in Base64.
+    package static let fingerprintAnnotation = "cluster.vitistack.io/maintenance-fingerprint"
     /// Keeps a KubernetesCluster until its Machines and manifests are gone.
     package static let finalizer = "cluster.vitistack.io/finalizer"
     /// The owner of our fields in server-side apply.

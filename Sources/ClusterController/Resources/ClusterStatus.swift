@@ -25,6 +25,12 @@ package enum ConditionType: String, Sendable, Hashable, CaseIterable {
     case topologyValid = "TopologyValid"
     /// Only of clusters whose configurations the operator makes.
     case configGenerated = "ConfigGenerated"
+    /// Only of clusters whose lives the operator manages, like those that follow.
+    case bootstrapped = "Bootstrapped"
+    case healthy = "Healthy"
+    case progressing = "Progressing"
+    case drifted = "Drifted"
+    case halted = "Halted"
 }
 
 /// The status of a cluster.
@@ -43,6 +49,8 @@ package struct ClusterStatus: Sendable, Hashable {
     /// The generation of the specification that the rest is about.
     package var observedGeneration: Int64 = 0
     package var lastUpdated: Timestamp?
+    /// Only of clusters whose lives the operator manages.
+    package var lifecycle: LifecycleStatus?
 
     package init() {}
 
@@ -62,6 +70,7 @@ package struct ClusterStatus: Sendable, Hashable {
         machineCount = Int(status["machineCount"]?.integer ?? 0)
         observedGeneration = status["observedGeneration"]?.integer ?? 0
         lastUpdated = status["lastUpdated"]?.string.flatMap { Timestamp(rfc3339: $0) }
+        lifecycle = status["lifecycle"].flatMap(LifecycleStatus.init)
     }
 
     private static func condition(_ element: JSONValue) -> Result<Condition, DecodingProblem> {
@@ -78,6 +87,7 @@ package struct ClusterStatus: Sendable, Hashable {
             "machineCount": .integer(Int64(machineCount)),
             "observedGeneration": .integer(observedGeneration),
         ]
+        object["lifecycle"] = lifecycle?.json
         if let phase { object["phase"] = .string(phase.rawValue) }
         if let lastUpdated { object["lastUpdated"] = .string(lastUpdated.rfc3339()) }
         return .object(object)

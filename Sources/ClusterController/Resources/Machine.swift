@@ -13,6 +13,8 @@ package struct Machine: Resource, Hashable {
 
     package var metadata: ObjectMeta
     package var state: State
+    /// Where its provider says that it is reached, the best first; nothing is kept of one without a configuration.
+    package var addresses: [String]
     private var packedSpec: PackedJSON
 
     /// What a provider says about the machine.
@@ -25,9 +27,12 @@ package struct Machine: Resource, Hashable {
         case notReady
     }
 
-    package init(metadata: ObjectMeta, spec: JSONValue, state: State = .notReady) {
+    package init(
+        metadata: ObjectMeta, spec: JSONValue, state: State = .notReady, addresses: [String] = []
+    ) {
         self.metadata = metadata
         self.state = state
+        self.addresses = addresses
         packedSpec = PackedJSON(spec)
     }
 
@@ -38,9 +43,12 @@ package struct Machine: Resource, Hashable {
     }
 
     package init(_ object: JSONValue) throws(DecodingProblem) {
+        let metadata = try ObjectMeta(of: object)
+        let status = object["status"] ?? .null
+        let isConfigured = metadata.annotations[APINames.configDigestAnnotation] != nil
         self.init(
-            metadata: try ObjectMeta(of: object), spec: object["spec"] ?? .null,
-            state: State(status: object["status"] ?? .null))
+            metadata: metadata, spec: object["spec"] ?? .null, state: State(status: status),
+            addresses: isConfigured ? MachineAddresses.reported(in: status) : [])
     }
 
     package var isReady: Bool { state == .ready }

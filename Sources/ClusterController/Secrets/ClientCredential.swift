@@ -15,8 +15,10 @@ enum ClientCredential: String, Sendable, Hashable, CaseIterable {
     var kind: SecretKind { self == .talosconfig ? .talosconfig : .kubeconfig }
 
     /// The text of a new one, and when its certificate ends.
+    ///
+    /// `talosEndpoints` are where the Talos API answers; nil for the host of the cluster's endpoint.
     func issue(
-        _ bundle: SecretsBundle, _ spec: ClusterSpec, at now: Timestamp
+        _ bundle: SecretsBundle, _ spec: ClusterSpec, talosEndpoints: [String]?, at now: Timestamp
     ) async throws(PKIError) -> (text: String, expiry: Timestamp) {
         let (name, endpoint) = (spec.clusterName.description, spec.endpoint)
         // An authority that somebody brought may have an RSA key.
@@ -24,7 +26,8 @@ enum ClientCredential: String, Sendable, Hashable, CaseIterable {
             switch self {
             case .talosconfig:
                 let made = try TalosClientConfiguration.make(
-                    bundle, clusterName: name, endpoints: [endpoint.host], at: now, lifetime: Self.lifetime)
+                    bundle, clusterName: name, endpoints: talosEndpoints ?? [endpoint.host], at: now,
+                    lifetime: Self.lifetime)
                 return (made.yaml, made.expiry)
             case .kubeconfig:
                 let made = try AdminKubeconfig.make(
@@ -36,11 +39,12 @@ enum ClientCredential: String, Sendable, Hashable, CaseIterable {
     }
 
     /// A digest of all that a credential depends on but the time: another authority or endpoint is another credential.
-    static func purpose(_ bundle: SecretsBundle, _ spec: ClusterSpec) -> String {
-        let parts = [
+    func purpose(_ bundle: SecretsBundle, _ spec: ClusterSpec, talosEndpoints: [String]?) -> String {
+        var parts = [
             Array(spec.clusterName.description.utf8), Array(spec.endpoint.description.utf8), bundle.os.crt,
             bundle.kubernetes.crt,
         ]
+        if self == .talosconfig, let talosEndpoints { parts += talosEndpoints.map { Array($0.utf8) } }
         return SHA256.hexadecimal(of: Array(parts.joined(separator: [0])))
     }
 

@@ -14,6 +14,8 @@ final class ConfigMemory: Sendable {
         var layers: Int
         /// The bundle's Secret.
         var bundle: Int
+        /// Where the Talos API answers; nil where the cluster's endpoint stands for it.
+        var talosEndpoints: [String]?
     }
 
     /// What a rendering has given.
@@ -21,8 +23,10 @@ final class ConfigMemory: Sendable {
         var inputs: Inputs
         /// The Secrets of the Machines, as they should be.
         var faces: [SecretFace]
+        /// The images that install Talos on the Machines, by their names.
+        var installers: [String: String]
         /// What the client certificates are issued for.
-        var purpose: String
+        var purposes: [ClientCredential: String]
         /// What the condition says.
         var message: String
     }

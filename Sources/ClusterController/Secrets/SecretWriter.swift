@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import ControllerRuntime
 import Kubernetes
+import StructuredData
 
 /// Writes and deletes the Secrets of one cluster; never touches a Secret that is not the cluster's.
 struct SecretWriter: Sendable {
@@ -80,6 +81,25 @@ struct SecretWriter: Sendable {
             }
         } catch {
             throw .api(error, "Deleting Secret \(secret.key)")
+        }
+    }
+
+    /// Lets go of that very Secret: it stays when the cluster with that UID goes.
+    func release(_ secret: ClusterSecret, from owner: String) async throws(ConfigFailure) {
+        let others = secret.metadata.ownerReferences.filter { $0.uid != owner }
+        do throws(APIError) {
+            let released = try await client.mergePatch(
+                ClusterSecret.self, secret.key,
+                [
+                    "metadata": [
+                        "uid": .string(secret.metadata.uid),
+                        "resourceVersion": .string(secret.metadata.resourceVersion.text),
+                        "ownerReferences": .array(others.map(\.json)),
+                    ]
+                ])
+            secrets.record(written: released)
+        } catch {
+            throw .api(error, "Keeping Secret \(secret.key)")
         }
     }
 

@@ -35,6 +35,8 @@ package struct ClusterSpec: Sendable, Hashable {
     package var schematic: SchematicSpec?
     /// What the machines are, by which their configurations are checked.
     package var validationMode: ValidationMode
+    /// The version of Talos whose configurations the cluster's nodes were made with; nil for that of `talosVersion`.
+    package var pinnedContract: TalosVersion?
     /// How the cluster's life is to be managed; counts with management Full.
     package var lifecycle: LifecyclePolicy
     /// Whether nothing new may be begun with the cluster.

@@ -105,7 +105,28 @@ struct LifecycleFields {
         policy.rebootMode = field["rebootMode"].choice() ?? policy.rebootMode
         policy.stage = field["stage"].flag() ?? policy.stage
         policy.snapshot = field["snapshot"].flag() ?? policy.snapshot
+        policy.hops = hops(field["hops"])
         return policy
+    }
+
+    /// More versions than an upgrade goes through.
+    private static let mostHops = 32
+
+    /// The release of each version that an upgrade goes through on its way.
+    private static func hops(_ field: Field) -> [TalosVersion: Release] {
+        var hops: [TalosVersion: Release] = [:]
+        for (key, member) in field.members(atMost: mostHops) {
+            guard let release = member.required.parsed(as: Version.self).map({ Release($0) }) else {
+                continue
+            }
+            guard key == release.line.description else {
+                member.report(
+                    "must be a release of \(Field.quote(key)), as in v1.12: v1.12.7, not \(release)")
+                continue
+            }
+            hops[release.line] = release
+        }
+        return hops
     }
 
     /// More windows than a week can hold in a way that anybody remembers.

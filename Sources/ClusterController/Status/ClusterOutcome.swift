@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+package import ClusterLifecycle
 import Kubernetes
 
 /// What a reconcile found and did: all that the status is computed from.
@@ -25,6 +26,18 @@ package struct ClusterOutcome: Sendable, Hashable {
         case failed(reason: String, message: String)
     }
 
+    /// How the cluster's life goes.
+    package enum Lifecycle: Sendable, Hashable {
+        /// It was not looked at, so what was said about it stays said.
+        case untouched
+        /// It is not the operator's to manage, so nothing is said about it.
+        case unmanaged
+        /// What is to be told of it, and the record as it is stored.
+        case seen(LifecycleReport, LifecycleRecord, FleetStanding?)
+        /// It could not be looked at, and why.
+        case failed(String)
+    }
+
     /// What is wrong with the specification; empty if nothing is.
     package var problems: [FieldProblem] = []
     package var warnings: [FieldProblem] = []
@@ -38,6 +51,7 @@ package struct ClusterOutcome: Sendable, Hashable {
     package var machineProblems: [String] = []
     package var files = Files.untouched
     package var config = Config.untouched
+    package var lifecycle = Lifecycle.untouched
 
     /// The outcome so far: nothing but the Machines that there are.
     package init(machines: [Machine] = []) {

@@ -18,21 +18,30 @@ extension Announcement {
     package static func all(
         from old: ClusterStatus, to new: ClusterStatus, created: Int = 0, deleted: Int = 0
     ) -> [Announcement] {
-        let causes = ConditionType.allCases.filter { $0 != .ready }
-            .compactMap { flip(old.conditions[$0], new.conditions[$0], $0) }
+        // A node that reboots as it should makes a cluster unhealthy for a while: its operation was told.
+        let isExpected = [old, new].contains { $0.conditions[.progressing]?.isTrue == true }
+        let types = ConditionType.allCases.filter { $0 != .ready && !(isExpected && $0 == .healthy) }
+        let causes = types.compactMap { flip(old.conditions[$0], new.conditions[$0], $0) }
         if causes.contains(where: { $0.type == .warning }) { return causes }
-        let readiness = flip(old.conditions[.ready], new.conditions[.ready], .ready)
+        let readiness = isExpected ? nil : flip(old.conditions[.ready], new.conditions[.ready], .ready)
         return causes + [readiness, scaling(old, new, created, deleted)].compactMap { $0 }
     }
 
     private static func flip(_ old: Condition?, _ new: Condition?, _ type: ConditionType) -> Announcement? {
         guard let new else { return nil }
+        switch type {
+        case .progressing: return nil
+        case .drifted, .halted: return alarm(old, new)
+        default: break
+        }
         if new.isTrue {
             return old.map(\.isTrue) == false ? Announcement(type: .normal, new) : nil
         }
         let isNews: Bool
         switch type {
-        case .ready:
+        case .bootstrapped:
+            isNews = old?.isTrue == true
+        case .ready, .healthy:
             // While it is being deleted nobody expects it to be ready.
             isNews = old?.isTrue == true && new.reason != ConditionReason.deleting
         case .topologyValid, .configGenerated:
@@ -40,8 +49,19 @@ extension Announcement {
             isNews = old?.isTrue != false || old?.message != new.message
         case .machinesCreated, .filesGenerated:
             isNews = old?.isTrue != false
+        case .progressing, .drifted, .halted:
+            isNews = false
         }
         return isNews ? Announcement(type: .warning, new) : nil
+    }
+
+    /// A condition that is bad news when it is True: another message is other news.
+    private static func alarm(_ old: Condition?, _ new: Condition) -> Announcement? {
+        if new.isTrue {
+            return old?.isTrue == true && old?.message == new.message
+                ? nil : Announcement(type: .warning, new)
+        }
+        return old?.isTrue == true ? Announcement(type: .normal, new) : nil
     }
 
     /// Machines that came or went after the cluster was complete once.

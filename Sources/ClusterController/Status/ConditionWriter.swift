@@ -30,6 +30,11 @@ struct ConditionWriter {
             ).first
     }
 
+    /// Takes back what was said.
+    mutating func drop(_ type: ConditionType) {
+        conditions[type] = nil
+    }
+
     mutating func reportTopology(_ outcome: ClusterOutcome) {
         guard outcome.problems.isEmpty else {
             let problems = outcome.problems.map(\.description).joined(separator: "; ")
@@ -84,7 +89,7 @@ struct ConditionWriter {
         set(.ready, false, ConditionReason.deleting, message)
     }
 
-    mutating func reportReadiness(_ outcome: ClusterOutcome, _ phase: ClusterPhase) {
+    mutating func reportReadiness(_ outcome: ClusterOutcome) {
         guard let desired = outcome.desired else {
             return set(.ready, false, ConditionReason.validationFailed, "The specification is invalid")
         }
@@ -96,10 +101,12 @@ struct ConditionWriter {
             return set(
                 .ready, false, ConditionReason.machinesFailed, "Failed: \(failed.joined(separator: ", "))")
         }
-        if phase == .running {
+        let ready = outcome.current.count(where: \.isReadyToStay)
+        let areReady = ready == desired.count && outcome.machineProblems.isEmpty
+        if reportLife(outcome.lifecycle, areMachinesReady: areReady) { return }
+        if areReady {
             return set(.ready, true, ConditionReason.machinesReady, "All \(desired.count) Machines are ready")
         }
-        let ready = outcome.current.count(where: \.isReadyToStay)
         set(
             .ready, false, ConditionReason.machinesNotReady, "\(ready) of \(desired.count) Machines are ready"
         )

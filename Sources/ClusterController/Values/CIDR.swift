@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-import Platform
+package import Platform
 
 /// A network in its canonical form: host bits zero, IPv6 as RFC 5952 writes it.
 package struct CIDR: ParsedText, CustomStringConvertible {
-    private let network: IPPrefix
+    package let network: IPPrefix
 
     package init?(_ text: String) {
         guard let network = IPPrefix(text)?.network, network.description == text else { return nil }

@@ -27,6 +27,8 @@ struct OperatorParts {
     let machines: (store: Store<Machine>, writers: [StoreWriter<Machine>])
     /// Nil unless configurations are to be made.
     let configCaches: ConfigCaches?
+    /// Nil unless configurations are to be made.
+    let lifecycle: LifecycleConnections?
     let recorder: EventRecorder
     let clusterMetrics: ClusterMetrics
     let queue: WorkQueue
@@ -71,6 +73,13 @@ struct OperatorParts {
             settings.configManagement
             ? ConfigCaches(settings, home: connection.configuration.namespace, clock: clock) { queue.add($0) }
             : nil
+        lifecycle =
+            settings.configManagement
+            ? try Operator.StartError.wrapping { () throws(TransportError) in
+                try LifecycleConnections(settings, fence: fence, clock: SystemClock(), logger: logger) {
+                    queue.add($0)
+                }
+            } : nil
         clusterMetrics = ClusterMetrics(
             registry, clusters: clusters.store, secrets: configCaches?.secrets.store
         ) { fence?.allowsWrites ?? true }
@@ -82,7 +91,8 @@ struct OperatorParts {
             clusters: MutationCache(clusters.store, clock: clock),
             machines: MutationCache(machines.store, clock: clock), client: client, manifests: manifests,
             events: recorder, metrics: clusterMetrics, logger: logger, clock: clock,
-            interval: settings.reconcileInterval, config: configCaches?.management)
+            interval: settings.reconcileInterval, config: configCaches?.management,
+            lifecycle: lifecycle?.management)
     }
 }
 
@@ -98,6 +108,10 @@ extension OperatorParts {
         if let configCaches { parts.background.append(Runnable(configCaches.generator)) }
         parts.elector = try elector()
         parts.controllers = [Runnable(controller())]
+        if let lifecycle {
+            // With the lease they end at once: whoever leads then asks anew.
+            parts.controllers.append(Runnable(name: "long calls") { await lifecycle.longCalls.run() })
+        }
         let manager = Manager(
             parts, gracePeriod: settings.gracePeriod, clock: clock, logger: logger,
             abandon: { outcome in _exit(outcome.exitCode) })

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import ClusterController
+import ClusterLifecycle
 import HTTP
 import Observability
 import Platform
@@ -28,7 +29,7 @@ extension Setting {
     /// Every setting of `talos-operator run`, in the order of `--help`.
     ///
     /// The help text is made of these rows, and the README is checked against them.
-    static let all: [Setting] = specified + cluster + leaderElection + metricsSecurity + process
+    static let all: [Setting] = specified + cluster + lifecycle + leaderElection + metricsSecurity + process
 
     /// Those of the specification, each of them an environment variable too.
     private static let specified: [Setting] = [
@@ -84,12 +85,53 @@ extension Setting {
         ) { _ in true },
         toggle(
             "config-management", \.configManagement,
-            "make secrets and machine configurations for clusters with management: Config; needs rights on Secrets"
+            "make secrets and machine configurations for clusters with management: Config or Full; needs rights on Secrets"
         ),
         text(
             "layer-namespace", nil, \.layerNamespace, "NAMESPACE", "",
             "namespace of the ConfigMaps with layers for all clusters; the operator's own if not given",
             allowed: "a namespace", isAllowed: DNS1123.isLabel),
+    ]
+
+    private static let lifecycle: [Setting] = [
+        text(
+            "snapshot-directory", nil, \.snapshotDirectory, "PATH", "",
+            "directory for the snapshots of etcd that clusters ask for; none are kept if not given",
+            allowed: "the path of a directory"
+        ) { !$0.isEmpty },
+        Setting(
+            flag: "fleet-wave", variable: nil, placeholder: "SELECTOR", defaultText: "",
+            help:
+                "clusters with these labels are changed before those of the next wave; may be given several times, all others come last",
+            allowed: "a label selector such as tier=canary", isRepeatable: true
+        ) { text, settings in
+            guard let selector = LabelSelector(text) else { return false }
+            settings.fleet.waves.append(selector)
+            return true
+        },
+        Setting(
+            flag: "fleet-max-concurrent", variable: nil, placeholder: "N", defaultText: "0",
+            help: "how many clusters are changed at the same time; 0 for any number",
+            allowed: "a whole number from 0 to 10000"
+        ) { text, settings in
+            guard let number = Int(text), (0...10_000).contains(number) else { return false }
+            settings.fleet.maximumAtOnce = number == 0 ? nil : number
+            return true
+        },
+        Setting(
+            flag: "fleet-failure-budget", variable: nil, placeholder: "N", defaultText: "",
+            help:
+                "how many clusters may be halted before no other one is begun with; any number if not given",
+            allowed: "a whole number from 0 to 10000"
+        ) { text, settings in
+            guard let number = Int(text), (0...10_000).contains(number) else { return false }
+            settings.fleet.failureBudget = number
+            return true
+        },
+        duration(
+            "fleet-soak-time", nil, \.fleet.soakTime, "0s",
+            "how long a wave must have been done and well before the next one begins",
+            .zero...(.seconds(30 * 86_400))),
     ]
 
     private static let leaderElection: [Setting] = [

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import ClusterLifecycle
 import HTTP
 import Observability
 
@@ -36,6 +37,10 @@ struct Settings: Sendable, Hashable {
     var configManagement = false
     /// The namespace of the ConfigMaps with layers for all clusters; empty for the operator's own.
     var layerNamespace = ""
+    /// Where snapshots of etcd are kept; empty for nowhere.
+    var snapshotDirectory = ""
+    /// The rules by which changes go over many clusters.
+    var fleet = FleetPolicy()
     /// Whether the metrics are served by HTTPS.
     var metricsSecure = false
     /// The directory with the certificate of the metrics and its key.

@@ -9,7 +9,7 @@ import Testing
 struct DesiredClusterTests {
     @Test("The cluster has the versions of the specification, and each place of the topology is a node")
     func cluster() throws {
-        let spec = try Fixtures.validSpec()
+        let spec = try Fixture.validSpec()
         let nodes = Topology(spec).nodes.map { DesiredNode($0, of: spec, configDigest: "d", image: nil) }
         let desired = DesiredCluster(spec, nodes: nodes)
         #expect(desired.talos.description == spec.talosVersion.description)
@@ -21,7 +21,7 @@ struct DesiredClusterTests {
 
     @Test("The image that the configuration names counts before that of the specification")
     func image() throws {
-        let spec = try Fixtures.validSpec()
+        let spec = try Fixture.validSpec()
         let place = try #require(Topology(spec).nodes.first)
         let id = String(repeating: "4b", count: 32)
         let node = DesiredNode(

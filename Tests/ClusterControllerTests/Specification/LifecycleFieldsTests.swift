@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import ClusterLifecycle
 import StructuredData
+import Talos
 import Testing
 
 @testable import ClusterController
@@ -26,6 +27,7 @@ struct LifecycleFieldsTests {
              "rollout": {"approval": "Manual", "mode": "NoReboot", "maxUnavailable": "20%",
                          "drain": {"enabled": false, "timeout": "1h30m", "onTimeout": "Force"}},
              "upgrade": {"rebootMode": "Powercycle", "stage": true, "snapshot": true,
+                         "hops": {"v1.12": "v1.12.7"},
                          "windows": ["Sun 02:00 4h", "Sat,Mon-Wed 23:30 2h30m"]},
              "deletion": {"reset": "Graceful", "wipe": "All", "retainSecrets": true}}
             """)
@@ -40,6 +42,7 @@ struct LifecycleFieldsTests {
         policy.upgrade.rebootMode = .powercycle
         policy.upgrade.stage = true
         policy.upgrade.snapshot = true
+        policy.upgrade.hops = [TalosVersion(minor: 12): Release(minor: 12, patch: 7)]
         policy.windows = [
             MaintenanceWindow(days: [0], opensAt: 120, duration: .seconds(14_400)),
             MaintenanceWindow(days: [6, 1, 2, 3], opensAt: 1410, duration: .seconds(9000)),
@@ -94,6 +97,14 @@ struct LifecycleFieldsTests {
             (
                 #"{"upgrade": {"rebootMode": "Kexec"}}"#,
                 #"spec.upgrade.rebootMode: must be Default or Powercycle, not "Kexec""#
+            ),
+            (
+                #"{"upgrade": {"hops": {"v1.12": "1.12.7"}}}"#,
+                #"spec.upgrade.hops["v1.12"]: must be a version such as v1.28.3, not "1.12.7""#
+            ),
+            (
+                #"{"upgrade": {"hops": {"v1.12": "v1.11.7"}}}"#,
+                #"spec.upgrade.hops["v1.12"]: must be a release of "v1.12", as in v1.12: v1.12.7, not v1.11.7"#
             ),
             (
                 #"{"deletion": {"reset": "Yes"}}"#,

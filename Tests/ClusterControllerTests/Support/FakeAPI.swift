@@ -20,6 +20,8 @@ final class FakeAPI: Sendable {
         var failures: [String: ScriptedTransport.Answer] = [:]
         /// Fields of a Machine's spec that the server drops.
         var prunedFields: [String] = []
+        /// Fields of a status that the server drops.
+        var prunedStatus: [String] = []
     }
 
     private let state = Locked(State())
@@ -77,6 +79,10 @@ final class FakeAPI: Sendable {
 
     func prune(_ fields: String...) {
         state.withLock { $0.prunedFields = fields }
+    }
+
+    func pruneStatus(_ fields: String...) {
+        state.withLock { $0.prunedStatus = fields }
     }
 
     /// The requests since the last call, as in `apply machines/default/simple-cp-0`.
@@ -181,7 +187,9 @@ final class FakeAPI: Sendable {
             return .failure(409, reason: "Conflict")
         }
         let change: JSONValue = isStatus ? ["status": body["status"] ?? .null] : body
+        let nulls = state.prunedStatus.map { JSONObject.Member(key: $0, value: .null) }
         let object = existing.mergePatched(with: change)
+            .mergePatched(with: nulls.isEmpty ? [:] : ["status": .object(JSONObject(nulls))])
         if object["metadata"]?["deletionTimestamp"] != nil,
             object["metadata"]?["finalizers"]?.array?.isEmpty != false
         {

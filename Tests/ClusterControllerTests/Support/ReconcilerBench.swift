@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import ClusterLifecycle
 import ControllerRuntime
 import HTTP
 import Kubernetes
@@ -31,7 +32,10 @@ struct ReconcilerBench {
     let called = Journal<ObjectKey>()
     let queue: WorkQueue
 
-    init(results: String? = nil, managesConfig: Bool = false) throws {
+    init(
+        results: String? = nil, managesConfig: Bool = false, nodes: FakeNodes? = nil,
+        fleet: FleetPolicy = FleetPolicy()
+    ) throws {
         directory = try TemporaryDirectory()
         let (clusterStore, clusterWriters) = Store<KubernetesCluster>.make()
         let (machineStore, machineWriters) = Store<Machine>.make()
@@ -52,6 +56,14 @@ struct ReconcilerBench {
         let metrics = ClusterMetrics(registry, clusters: clusterStore, secrets: secretStore)
         let logger = Logger(sink: log, clock: clock)
         let client = api.client(clock: clock)
+        let (clock, isManaging) = (clock, managesConfig)
+        let lifecycle = nodes.flatMap { nodes in
+            isManaging
+                ? LifecycleManagement(
+                    engine: LifecycleEngine(
+                        looking: nodes, performing: nodes, rules: nodes.rules, logger: logger, clock: clock),
+                    fleet: fleet) : nil
+        }
         reconciler = KubernetesClusterReconciler(
             clusters: MutationCache(clusterStore, clock: clock),
             machines: MutationCache(machineStore, clock: clock),
@@ -61,7 +73,7 @@ struct ReconcilerBench {
                 client: client, source: EventSource(component: "test", instance: "test"), clock: clock,
                 random: { 0.5 }, logger: logger),
             metrics: metrics, logger: logger, clock: clock, interval: .seconds(30),
-            config: managesConfig ? config : nil)
+            config: managesConfig ? config : nil, lifecycle: lifecycle)
     }
 
     /// Applies a cluster as kubectl would, and lets the caches see it.

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+package import ClusterLifecycle
+import Kubernetes
+import Platform
+
+/// What it takes to manage the lives of clusters; there only if the operator may make configurations.
+package struct LifecycleManagement: Sendable {
+    /// What carries a cluster on, pass by pass.
+    let engine: LifecycleEngine
+    /// The rules over all clusters by which roll-outs begin; empty if there are none.
+    let fleet: FleetPolicy
+    /// How long a pass may take before it is cut off: far less than a reconcile, since other clusters wait for a worker.
+    let passLimit: Duration
+    let memory = LifecycleMemory()
+
+    package init(
+        engine: LifecycleEngine, fleet: FleetPolicy = FleetPolicy(), passLimit: Duration = .seconds(60)
+    ) {
+        self.engine = engine
+        self.fleet = fleet
+        self.passLimit = passLimit
+    }
+
+    func forget(_ cluster: ObjectKey) {
+        engine.forget(cluster)
+        memory.forget(cluster)
+    }
+}
+
+/// What is worth remembering about the lives of clusters between two passes.
+///
+/// It saves work and decides nothing: after a restart all of it is made anew. Administrators' certificates are here alone
+/// and never in a status.
+final class LifecycleMemory: Sendable {
+    /// Credentials, and all that they were made for.
+    struct Issued: Sendable {
+        /// The cluster's UID, the version of its bundle's Secret, and a digest of the authorities.
+        var purpose: String
+        var credentials: ClusterCredentials
+        var renewal: Timestamp
+    }
+
+    /// A cluster in which there was nothing to do but to look again.
+    struct Quiet: Sendable {
+        var subject: LifecycleSubject
+        var outcome: ClusterOutcome.Lifecycle
+    }
+
+    private struct Entry {
+        var issued: Issued?
+        var quiet: Quiet?
+    }
+
+    private let entries = Locked<[ObjectKey: Entry]>([:])
+
+    func forget(_ cluster: ObjectKey) {
+        entries.withLock { $0[cluster] = nil }
+    }
+
+    /// Credentials for that purpose that are in the first half of their lives.
+    func credentials(of cluster: ObjectKey, for purpose: String, at now: Timestamp) -> ClusterCredentials? {
+        let issued = entries.withLock { $0[cluster]?.issued }
+        guard let issued, issued.purpose == purpose, now < issued.renewal else { return nil }
+        return issued.credentials
+    }
+
+    func note(_ issued: Issued, of cluster: ObjectKey) {
+        entries.withLock { $0[cluster, default: Entry()].issued = issued }
+    }
+
+    func quiet(_ cluster: ObjectKey) -> Quiet? {
+        entries.withLock { $0[cluster]?.quiet }
+    }
+
+    func note(_ quiet: Quiet?, of cluster: ObjectKey) {
+        entries.withLock { entries in
+            if quiet != nil || entries[cluster] != nil { entries[cluster, default: Entry()].quiet = quiet }
+        }
+    }
+}
