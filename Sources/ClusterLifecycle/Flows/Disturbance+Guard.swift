@@ -5,8 +5,8 @@ import Platform
 extension Disturbance {
     /// What is in the way of taking the node down now, one sentence each; empty if nothing is.
     ///
-    /// The node itself must be well, all other control-plane nodes if it is one of them, and etcd must keep its quorum
-    /// without it.
+    /// The node itself must be well. If it is one of the control plane all others must be too, and etcd must keep its
+    /// quorum without it; of the workers no more may be unavailable than the policy allows.
     package func obstacles(_ context: FlowContext) -> [String] {
         var obstacles: [String] = []
         if !tolerated.contains(node.name),
@@ -14,7 +14,9 @@ extension Disturbance {
         {
             obstacles.append(problem)
         }
-        guard node.role == .controlPlane else { return obstacles }
+        guard node.role == .controlPlane else {
+            return obstacles + (Capacity(context).shortage(without: node).map { [$0] } ?? [])
+        }
         for other in context.nodes(.controlPlane) where other.name != node.name {
             if context.isDisturbed(other.name) {
                 obstacles.append("\(other.name) is disturbed already")

@@ -32,14 +32,27 @@ package struct Capacity: Sendable {
                 return "\(first.name) is worked on, and the control plane is disturbed one node at a time"
             }
             return missing.first.map { "\($0.name) of the control plane is not well" }
-        case .worker:
-            let allowed = context.desired.policy.rollout.maxUnavailable.number(
-                of: others.count { !$0.isSurplus } + (node.isSurplus ? 0 : 1))
-            let count = busy.count + missing.count
-            guard count >= allowed else { return nil }
-            let names = (busy + missing).map(\.name).prefix(5).joined(separator: ", ")
-            return "\(count) of at most \(allowed) workers are unavailable already: \(names)"
+        case .worker: return excess(of: busy + missing, beside: node)
         }
+    }
+
+    /// Why a worker with an operation under way may not be taken down now, as a sentence; nil if it may.
+    ///
+    /// Between the beginning and this moment others may have become unavailable. Those that are worked on and still do
+    /// their work do not count, so that no two wait for each other. Workers that leave are not missed.
+    package func shortage(without node: DesiredNode) -> String? {
+        guard node.role == .worker, context.isPart(node), isAvailable(node) else { return nil }
+        return excess(
+            of: context.nodes(.worker).filter { $0.name != node.name && isMissed($0) }, beside: node)
+    }
+
+    private func excess(of unavailable: [DesiredNode], beside node: DesiredNode) -> String? {
+        let others = context.nodes(.worker).count { $0.name != node.name && !$0.isSurplus }
+        let allowed = context.desired.policy.rollout.maxUnavailable.number(
+            of: others + (node.isSurplus ? 0 : 1))
+        guard unavailable.count >= allowed else { return nil }
+        let names = unavailable.map(\.name).prefix(5).joined(separator: ", ")
+        return "\(unavailable.count) of at most \(allowed) workers are unavailable already: \(names)"
     }
 
     /// Whether an operation is under way that takes the node from service.

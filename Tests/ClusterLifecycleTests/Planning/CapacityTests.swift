@@ -78,6 +78,22 @@ struct CapacityTests {
         #expect(Self.obstacle(cluster, "w2") != nil)
     }
 
+    @Test("A worker is not taken down when others have become unavailable after it was begun with")
+    func shortage() {
+        var cluster = Cluster(controlPlane: 1, workers: 3)
+        cluster.begin(Self.upgrade, .draining, on: "w0")
+        let node = cluster.desired.nodes[1]
+        let shortage = { (cluster: Cluster) in Capacity(cluster.context).shortage(without: node) }
+        #expect(shortage(cluster) == nil)
+        cluster.begin(Self.upgrade, .draining, on: "w1")
+        #expect(shortage(cluster) == nil)
+        cluster.silence("w2")
+        #expect(shortage(cluster)?.contains("w2") == true)
+        #expect(Disturbance(node, middle: .rebooting).obstacles(cluster.context).count == 1)
+        cluster.change("w2") { $0.isSurplus = true }
+        #expect(shortage(cluster) == nil)
+    }
+
     @Test("Workers that never were part of the cluster, or are to go, are not missed")
     func notMissed() {
         var cluster = Cluster(controlPlane: 1, workers: 3)
