@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import StructuredData
 import Talos
 
 /// What is generated for a role, and how `spec.talosConfig` goes over it.
@@ -22,12 +23,26 @@ struct GeneratedConfig {
         // Layers may have what the release has that reads them.
         generated.version = reader.version
         configuration = PartialConfig(generated)
+        let names = reader.read(Self.hostname(spec, spec.talosContract), from: 0)
         let layers = spec.talosConfigPatch(for: role).map { patch in
             [Layer(name: MachineConfigRenderer.lowestLayers[1], content: .value(patch))]
         }
         let read = reader.read(layers ?? [], from: 1)
         guard read.problems.isEmpty else { throw ConfigProblems(read.problems) }
-        steps = read.steps
+        steps = names.steps + read.steps
+    }
+
+    /// What names the node after its Machine; nothing where the operator does not care for nodes.
+    ///
+    /// Members of etcd, nodes of Kubernetes and Machines are matched by name. A layer may still say otherwise.
+    private static func hostname(_ spec: ClusterSpec, _ version: TalosVersion) -> [Layer] {
+        guard spec.management == .full else { return [] }
+        let name: JSONValue = "${machine.name}"
+        let patch: JSONValue =
+            VersionFeatures(version).has(.networkDocuments)
+            ? ["apiVersion": "v1alpha1", "kind": "HostnameConfig", "auto": "off", "hostname": name]
+            : ["machine": ["network": ["hostname": name]]]
+        return [Layer(name: MachineConfigRenderer.lowestLayers[0], content: .value(patch))]
     }
 }
 
