@@ -165,11 +165,3 @@ extension SecretsBundle {
         return SHA256.hexadecimal(of: Array(parts.joined(separator: [0])))
     }
 }
-
-extension ClusterSpec {
-    /// The version of Talos whose configurations are generated.
-    ///
-    /// Of a cluster whose nodes are upgraded it stays what it was at first, as with Talos' own tools: another release
-    /// of Talos changes nothing in a configuration but the installer's image.
-    var talosContract: TalosVersion { pinnedContract ?? TalosVersion(talosVersion) }
-}

@@ -21,7 +21,7 @@ package struct Rendering: Sendable, Hashable {
     /// A cluster whose specification is valid.
     package struct Cluster: Sendable, Hashable {
         package let cluster: KubernetesCluster
-        package let spec: ClusterSpec
+        package var spec: ClusterSpec
         /// Where it was found, for messages.
         package let place: String
         /// The directory below an output directory that its files belong into.

@@ -51,6 +51,12 @@ package struct ClusterSpec: Sendable, Hashable {
 }
 
 extension ClusterSpec {
+    /// The version of Talos whose configurations are generated.
+    ///
+    /// Of a cluster whose nodes are upgraded it stays what it was at first, as with Talos' own tools: another release
+    /// of Talos changes nothing in a configuration but the installer's image.
+    package var talosContract: TalosVersion { pinnedContract ?? TalosVersion(talosVersion) }
+
     /// The image that installs Talos with what the schematic has in it; nil without one.
     package var installer: InstallerImage? { schematic?.installer(of: talosVersion.description) }
 

@@ -52,6 +52,17 @@ package final class LifecycleEngine: Sendable {
             waits: decision.waits, wake: decision.wake)
     }
 
+    /// Looks closely and decides, and does nothing: the record is as it was, and nobody has kept another.
+    package func preview(_ cluster: ManagedCluster, _ record: LifecycleRecord) async -> LifecyclePass {
+        let (look, decision) = await lookAndDecide(cluster, record, .close)
+        var unchanged = LifecycleDecision(record: record)
+        unchanged.waits = decision.waits
+        return LifecyclePass(
+            record: record, observation: look.observation,
+            report: rules.report(context(cluster, look.observation, record), unchanged),
+            waits: decision.waits, wake: decision.wake)
+    }
+
     /// Forgets what is remembered of a cluster, which is gone or no longer managed here.
     package func forget(_ key: ObjectKey) {
         journal.forget(key)
