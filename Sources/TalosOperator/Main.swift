@@ -39,6 +39,10 @@ enum Main {
             case .patch(let options): return await PatchCommand.execute(options, environment: environment)
             case .importing(let options):
                 return await ImportCommand.execute(options, environment: environment)
+            case .live(let options):
+                return await LiveCommand.execute(options, environment: environment, until: shutdown)
+            case .credential(let options):
+                return await CredentialCommand.execute(options, environment: environment)
             case .version: Output.standard.print("\(Version.text)\n")
             case .help(let topic): Output.standard.print(HelpText.text(for: topic))
             }

@@ -109,7 +109,14 @@ struct CommandArguments: Sendable {
     func choice<Choice: RawRepresentable & CaseIterable>(
         _ name: String, default fallback: Choice
     ) throws(UsageError) -> Choice where Choice.RawValue == String {
-        guard let text = value(name) else { return fallback }
+        try choice(name) ?? fallback
+    }
+
+    /// A value that is one of several; nil if it was not given.
+    func choice<Choice: RawRepresentable & CaseIterable>(
+        _ name: String
+    ) throws(UsageError) -> Choice? where Choice.RawValue == String {
+        guard let text = value(name) else { return nil }
         if let choice = Choice(rawValue: text) { return choice }
         let allowed = Choice.allCases.map(\.rawValue).joined(separator: ", ")
         throw UsageError("--\(name): \"\(text)\" is not allowed: must be one of \(allowed)")

@@ -10,6 +10,8 @@ enum Command: Hashable, Sendable {
     case validate(ValidateOptions)
     case patch(PatchOptions)
     case importing(ImportOptions)
+    case live(LiveOptions)
+    case credential(CredentialOptions)
     case version
     case help(HelpTopic)
 }

@@ -4,7 +4,7 @@ import Talos
 /// All commands but `run` and `help`, in the order in which help names them.
 enum CommandTable {
     static let all: [CommandDefinition] =
-        [render] + secrets + [schematic, diff, validate, patch, importTOPF, importTalhelper, version]
+        [render] + secrets + [schematic, diff, validate, patch, importTOPF, importTalhelper] + live + [version]
 
     /// The commands that begin with a word.
     static func commands(_ topic: String) -> [CommandDefinition] {
@@ -171,18 +171,22 @@ extension CommandTable {
     private static let diff = CommandDefinition(
         name: "diff", operands: "A B", summary: "compare machine configurations",
         details: """
-            Compares two machine configurations, or the files of two directories, by what they mean. Secrets are never
-            shown. Exits 0 if nothing differs, 1 if something does, 2 if that cannot be said.
+            Compares two machine configurations, or the files of two directories, by what they mean; with --live -f FILE
+            those that machines have with those they are to have. Secrets are never shown. Exits 0 if nothing differs, 1 if
+            something does, 2 if that cannot be said.
             """,
         options: [
+            CommandOption(names: ["live"], help: "ask the machines of a cluster"),
             CommandOption(
                 names: ["color"], value: .required("WHEN"),
                 help: "auto (on a terminal, unless NO_COLOR is set), always or never"),
             talosVersion("the Talos version of the configurations (default the newest)"),
-        ],
-        operandCount: 2...2,
+        ] + place,
+        operandCount: 0...2,
         make: { arguments throws(UsageError) in
-            .diff(
+            if try arguments.isOn("live") { return try liveDifference(arguments) }
+            guard arguments.operands.count == 2 else { throw UsageError("diff: A B is missing") }
+            return .diff(
                 DiffOptions(
                     from: arguments.operands[0], to: arguments.operands[1],
                     color: try arguments.choice("color", default: .auto),

@@ -20,7 +20,7 @@ enum HelpText {
             talos-operator manages Talos Linux Kubernetes clusters: from a management cluster, or on a laptop.
 
             Usage: \(usage.drop { $0 == " " })
-            talos-operator COMMAND --help tells more about each. All commands but run need no cluster.
+            talos-operator COMMAND --help tells more about each. All commands but run need no management cluster.
 
             """
     }

@@ -8,7 +8,8 @@ import Testing
 struct DocumentedCommandTests {
     /// The pages about the commands of a laptop, whose blocks need no control plane.
     static let laptopPages = [
-        "Laptop", "Layers", "MovingFromTOPF", "MovingFromTalhelper", "Provenance", "Schematics",
+        "Laptop", "LaptopLifecycle", "Layers", "MovingFromTOPF", "MovingFromTalhelper", "Provenance",
+        "Schematics",
         "TalosVersions",
         "Validation", "Variables",
     ].map { "Sources/TalosOperator/TalosOperator.docc/\($0).md" }

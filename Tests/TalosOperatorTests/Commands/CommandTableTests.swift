@@ -111,4 +111,54 @@ struct CommandTableTests {
     func wrong(arguments: [String], message: String) {
         #expect(throws: UsageError(message)) { try CommandParser.parse(arguments, environment: [:]) }
     }
+
+    @Test("the commands that talk to machines take where these are, and what may happen to them")
+    func live() throws {
+        var apply = LiveOptions(job: .apply, files: ["c.yaml"])
+        apply.addresses = ["a-cp-0": "192.0.2.1", "a-cp-1": "[2001:db8::1]:50001"]
+        apply.mode = .noReboot
+        apply.maxUnavailable = .percent(20)
+        apply.isDryRun = true
+        apply.timeout = .seconds(1800)
+        #expect(
+            try parse(
+                "apply", "-f", "c.yaml", "--node", "a-cp-0=192.0.2.1", "--node=a-cp-1=[2001:db8::1]:50001",
+                "--mode", "NoReboot", "--max-unavailable=20%", "--dry-run", "--timeout", "30m")
+                == .live(apply))
+        var reset = LiveOptions(
+            job: .reset(ResetOptions(nodes: ["a-w-1"], reset: .force, wipe: .ephemeral)), files: ["c.yaml"])
+        reset.isAssumedYes = true
+        #expect(
+            try parse(
+                "reset", "-f", "c.yaml", "--machine", "a-w-1", "--mode", "Force", "--wipe", "Ephemeral", "-y")
+                == .live(reset))
+        #expect(try parse("diff", "--live", "-f", "c") == .live(LiveOptions(job: .diff, files: ["c"])))
+        var health = LiveOptions(job: .health, files: ["c"])
+        health.timeout = .zero
+        #expect(try parse("health", "-f", "c") == .live(health))
+        #expect(
+            try parse("kubeconfig", "-f", "c", "--lifetime", "1h")
+                == .credential(
+                    CredentialOptions(kind: .kubeconfig, files: ["c"], lifetime: .seconds(3600))))
+    }
+
+    @Test(
+        "what cannot be meant is refused with the option, the value and what is allowed",
+        arguments: [
+            (["apply"], "apply: -f FILE is missing"), (["diff", "a"], "diff: A B is missing"),
+            (["diff", "--live", "a", "-f", "c"], "is too much"),
+            (["nodes", "-f", "c", "--node", "x"], #"--node: "x" is not allowed: must be NAME=VALUE"#),
+            (["apply", "-f", "c", "--mode", "auto"], "must be one of Auto, NoReboot, Reboot, Staged, Try"),
+            (["apply", "-f", "c", "--max-unavailable", "0"], "must be 1 to 1000, or 1% to 100%"),
+            (["upgrade", "-f", "c", "--timeout", "x"], "must be a duration such as 30m"),
+            (["reset", "-f", "c", "--wipe", "disk"], "must be one of Ephemeral, SystemDisk, All"),
+            (["talosconfig", "-f", "c", "--lifetime", "0"], "--lifetime: must be more than nothing"),
+        ])
+    func refusedLive(_ arguments: [String], _ message: String) {
+        #expect {
+            try CommandParser.parse(arguments, environment: [:])
+        } throws: { error in
+            "\(error)".contains(message)
+        }
+    }
 }
