@@ -104,6 +104,9 @@ package protocol TalosNode: Sendable {
     func etcdStatus(within limit: Duration) async throws(TalosError) -> EtcdStatus
 
     /// The bytes of a snapshot, in pieces; only a stream read to its end is a whole one.
+    ///
+    /// The node is not held back: a reader that is 64 MiB behind loses the stream, as
+    /// `TransportError.responseTooLarge`.
     func etcdSnapshot(within limit: Duration) async throws(TalosError) -> TalosStream<[UInt8]>
 
     /// Uploads a snapshot for `bootstrap(recovery:)`.

@@ -26,20 +26,24 @@ package final class NodeConnections: TalosConnector {
 
     /// How long a node is kept that nobody asks for: 10 minutes.
     private static let idleLimit = Duration.seconds(600)
-    /// Talos is close by, or not there.
-    private static let connectTimeout = Duration.seconds(5)
     /// To one address there may be connections as ourselves and anonymous ones, at a time.
     private static let connectionsPerNode = 4
 
     private let engine: HTTPEngine
     private let userAgent: String
+    private let connectTimeout: Duration
     private let clock: any Clock
     private let state: Locked<State>
 
-    /// Uses the thread of `engine`, which others may use too.
-    package init(engine: HTTPEngine, userAgent: String, clock: any Clock = SystemClock()) {
+    /// Uses the thread of `engine`, which others may use too; a connection with its TLS handshake may take up to
+    /// `connectTimeout`.
+    package init(
+        engine: HTTPEngine, userAgent: String, connectTimeout: Duration = .seconds(10),
+        clock: any Clock = SystemClock()
+    ) {
         self.engine = engine
         self.userAgent = userAgent
+        self.connectTimeout = connectTimeout
         self.clock = clock
         state = Locked(State(lastSweep: clock.now))
     }
@@ -105,7 +109,7 @@ extension NodeConnections {
     ) throws(TalosError) -> TalosNodeClient {
         let configuration = TransportConfiguration(
             endpoint: Endpoint(scheme: .https, host: endpoint.host, port: endpoint.port), tls: tls,
-            userAgent: userAgent, connectTimeout: Self.connectTimeout,
+            userAgent: userAgent, connectTimeout: connectTimeout,
             maximumConnections: Self.connectionsPerNode)
         do throws(TransportError) {
             return TalosNodeClient(try CurlTransport(configuration, engine: engine))

@@ -42,9 +42,17 @@ package struct NodeEndpoint: Sendable, Hashable, CustomStringConvertible {
             guard let number = UInt16(rest.dropFirst()), number > 0 else { return nil }
             port = number
         }
-        guard !host.isEmpty, host.utf8.allSatisfy({ (33...126).contains($0) && $0 != UInt8(ascii: "/") })
-        else { return nil }
+        guard !host.isEmpty, host.utf8.allSatisfy(Self.isHostByte) else { return nil }
         self.port = port
+    }
+
+    private static func isHostByte(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "a")...UInt8(ascii: "z"),
+            UInt8(ascii: "A")...UInt8(ascii: "Z"):
+            true
+        default: "-._:".utf8.contains(byte)
+        }
     }
 
     /// `host:port`, IPv6 in brackets.

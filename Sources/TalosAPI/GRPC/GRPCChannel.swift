@@ -10,6 +10,9 @@ struct GRPCChannel: Sendable {
     /// How much longer than the server the client waits.
     static let grace = Duration.milliseconds(250)
 
+    /// How far the reader of a stream may be behind, as much as there is: 64 MiB, two messages of the largest size.
+    private static let unreadLimit = 64 << 20
+
     let transport: any HTTPTransport
 
     /// A call with one message as its answer; of none or several it is an error.
@@ -56,7 +59,7 @@ struct GRPCChannel: Sendable {
         var request = Self.request(method, [message], within: limit)
         request.timeout = limit + Self.grace
         request.lifetime = limit + Self.grace
-        request.responseLimit = GRPCFrames.messageLimit + (1 << 20)
+        request.responseLimit = Self.unreadLimit
         do throws(TransportError) {
             let (head, body) = try await transport.open(request)
             return GRPCStream(head, body)

@@ -47,6 +47,7 @@ package struct ApplyResult: Sendable, Hashable {
 /// The details may hold secrets, so nothing prints them.
 extension ApplyResult: CustomStringConvertible, CustomReflectable {
     package var description: String { "\(effect), \(warnings.count) warnings" }
+    /// Shows none of it to reflection either.
     package var customMirror: Mirror {
         Mirror(self, children: ["effect": effect, "details": "[redacted]"], displayStyle: .struct)
     }

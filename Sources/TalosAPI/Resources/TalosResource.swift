@@ -70,6 +70,7 @@ extension TalosResource: CustomStringConvertible, CustomDebugStringConvertible, 
     /// Its kind, ID and version.
     package var description: String { "\(metadata.kind)/\(metadata.id) version \(metadata.version)" }
     package var debugDescription: String { description }
+    /// Shows none of it to reflection either.
     package var customMirror: Mirror {
         Mirror(self, children: ["metadata": metadata, "spec": "[redacted]"], displayStyle: .struct)
     }

@@ -5,6 +5,9 @@ import Platform
 import Talos
 import TalosAPI
 
+/// How long calls may take where a test does not want to see them fail for that.
+let patience = Duration.seconds(300)
+
 /// The keys of an invented cluster, and who may do what in it.
 struct NodeAccess: Sendable {
     let bundle: SecretsBundle

@@ -103,7 +103,7 @@ struct RecordedNode: Sendable {
         let (access, recorder) = try await Self.shared.value
         self.recorder = recorder
         agent = "test/\(UInt64.random(in: 0 ... .max))"
-        connections = NodeConnections(engine: try HTTPEngine(), userAgent: agent)
+        connections = NodeConnections(engine: try HTTPEngine(), userAgent: agent, connectTimeout: patience)
         node = try connections.node(at: recorder.endpoint, as: access.credentials())
     }
 

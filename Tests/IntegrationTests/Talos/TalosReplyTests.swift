@@ -30,7 +30,7 @@ struct TalosReplyTests {
 
     @Test("Version")
     func version() async throws {
-        let version = try await node.version()
+        let version = try await node.version(within: patience)
         let item = try await item()
         #expect(
             version
@@ -45,7 +45,7 @@ struct TalosReplyTests {
 
     @Test("ApplyConfiguration")
     func apply() async throws {
-        let result = try await node.applyConfiguration([1], mode: .auto, dryRun: true)
+        let result = try await node.applyConfiguration([1], mode: .auto, dryRun: true, within: patience)
         let item = try await item()
         #expect(item["mode"] == 1)
         #expect(
@@ -60,10 +60,12 @@ struct TalosReplyTests {
     @Test("Actors")
     func actors() async throws {
         let actors = [
-            try await node.upgrade(LegacyUpgradeRequest(image: "a", preserve: false)),
+            try await node.upgrade(LegacyUpgradeRequest(image: "a", preserve: false), within: patience),
             try await node.reset(
-                ResetRequest(graceful: false, reboot: true, wipe: .system(.disk, userDisks: []))),
-            try await node.reboot(mode: .normal), try await node.shutdown(force: false),
+                ResetRequest(graceful: false, reboot: true, wipe: .system(.disk, userDisks: [])),
+                within: patience),
+            try await node.reboot(mode: .normal, within: patience),
+            try await node.shutdown(force: false, within: patience),
         ]
         let items = await recorder.calls(4).map(\.item)
         #expect(actors.map(\.description) == items.map { Self.text($0["actor_id"]) })
@@ -72,7 +74,7 @@ struct TalosReplyTests {
 
     @Test("Members of etcd")
     func members() async throws {
-        let members = try await node.etcdMembers()
+        let members = try await node.etcdMembers(local: false, within: patience)
         let expected = try await item()["members"]?.array ?? []
         #expect(expected.count == 2)
         #expect(
@@ -88,7 +90,7 @@ struct TalosReplyTests {
 
     @Test("Status of etcd")
     func etcdStatus() async throws {
-        let status = try await node.etcdStatus()
+        let status = try await node.etcdStatus(within: patience)
         let expected = try await item()["member_status"] ?? .null
         #expect(
             status
@@ -107,9 +109,9 @@ struct TalosReplyTests {
 
     @Test("Alarms, leadership, host name")
     func small() async throws {
-        let alarms = try await node.etcdAlarms()
-        let leader = try await node.etcdForfeitLeadership()
-        let hostname = try await node.hostname()
+        let alarms = try await node.etcdAlarms(within: patience)
+        let leader = try await node.etcdForfeitLeadership(within: patience)
+        let hostname = try await node.hostname(within: patience)
         let items = await recorder.calls(3).map(\.item)
         #expect(
             alarms
@@ -125,7 +127,7 @@ struct TalosReplyTests {
 
     @Test("Services")
     func services() async throws {
-        let services = try await node.services()
+        let services = try await node.services(within: patience)
         let expected = try await item()["services"]?.array ?? []
         #expect(services.count == 2)
         #expect(
@@ -146,7 +148,7 @@ struct TalosReplyTests {
 
     @Test("Disks")
     func disks() async throws {
-        let disks = try await node.disks()
+        let disks = try await node.disks(within: patience)
         let expected = try await item()["disks"]?.array ?? []
         let kinds: [NodeDisk.Kind] = [.unknown, .ssd, .hdd, .nvme, .sd, .cd]
         #expect(
@@ -164,8 +166,8 @@ struct TalosReplyTests {
 
     @Test("Time and memory")
     func timeAndMemory() async throws {
-        let time = try await node.time()
-        let memory = try await node.memory()
+        let time = try await node.time(within: patience)
+        let memory = try await node.memory(within: patience)
         let items = await recorder.calls(2).map(\.item)
         #expect(
             time
@@ -179,16 +181,16 @@ struct TalosReplyTests {
 
     @Test("Images")
     func images() async throws {
-        #expect(try await node.pullImage("a", namespace: .cri) == "pulled@sha256:abc")
-        let result = try await node.lifecycleUpgrade(image: "a")
+        #expect(try await node.pullImage("a", namespace: .cri, within: patience) == "pulled@sha256:abc")
+        let result = try await node.lifecycleUpgrade(image: "a", within: patience)
         #expect(result == InstallResult(exitCode: 0, messages: (5..<25).map { "line \($0)" }))
         #expect(result.succeeded)
     }
 
     @Test("Resources, with what they say in YAML")
     func resources() async throws {
-        let resource = try #require(try await node.resource(.machineStatus, id: "machine"))
-        let list = try await node.resources(.machineStatus)
+        let resource = try #require(try await node.resource(.machineStatus, id: "machine", within: patience))
+        let list = try await node.resources(.machineStatus, matching: .all, within: patience)
         let calls = await recorder.calls(2)
         let expected = calls[0].reply.first?["resource"] ?? .null
         let metadata = expected["metadata"] ?? .null
@@ -216,7 +218,7 @@ struct TalosReplyTests {
 
     @Test("Watches, up to their error")
     func watch() async throws {
-        let watch = try await node.watch(.service, id: nil)
+        let watch = try await node.watch(.service, id: nil, within: patience)
         var kinds: [String] = []
         let end = await Result { () async throws(TalosError) in
             while let event = try await watch.next() {
@@ -235,7 +237,7 @@ struct TalosReplyTests {
 
     @Test("Events of every kind")
     func events() async throws {
-        let stream = try await node.events(EventsRequest(start: .now))
+        let stream = try await node.events(EventsRequest(start: .now), within: patience)
         var events: [NodeEvent] = []
         while let event = try await stream.next() { events.append(event) }
         #expect(events.count == 10)

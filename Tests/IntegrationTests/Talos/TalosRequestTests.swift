@@ -33,7 +33,8 @@ struct TalosRequestTests {
         ] as [(ApplyMode, Int64, Int64)], [false, true])
     func apply(mode: (mode: ApplyMode, number: Int64, timeout: Int64), dryRun: Bool) async throws {
         let request = try await request(Self.machine("ApplyConfiguration")) {
-            _ = try await node.applyConfiguration([1, 2, 255], mode: mode.mode, dryRun: dryRun)
+            _ = try await node.applyConfiguration(
+                [1, 2, 255], mode: mode.mode, dryRun: dryRun, within: patience)
         }
         #expect(
             request == [
@@ -45,7 +46,7 @@ struct TalosRequestTests {
     @Test("A bootstrap restores only what it is told to")
     func bootstrap() async throws {
         for recovery in [nil, EtcdRecovery(skipsHashCheck: false), EtcdRecovery(skipsHashCheck: true)] {
-            try await node.bootstrap(recovery: recovery)
+            try await node.bootstrap(recovery: recovery, within: patience)
         }
         let requests = await recorder.calls(3).map(\.request)
         #expect(
@@ -62,7 +63,7 @@ struct TalosRequestTests {
             _ = try await node.upgrade(
                 LegacyUpgradeRequest(
                     image: "installer:v1", preserve: flag == 0, stage: flag == 1, force: flag == 2,
-                    rebootsByPowerCycle: flag == 3))
+                    rebootsByPowerCycle: flag == 3), within: patience)
         }
         #expect(
             request == [
@@ -88,7 +89,8 @@ struct TalosRequestTests {
         ] as [(ResetRequest.Wipe, [String], [String], Int64)])
     func reset(wipe: ResetRequest.Wipe, partitions: [String], disks: [String], mode: Int64) async throws {
         for (graceful, reboot) in [(false, true), (true, false)] {
-            _ = try await node.reset(ResetRequest(graceful: graceful, reboot: reboot, wipe: wipe))
+            _ = try await node.reset(
+                ResetRequest(graceful: graceful, reboot: reboot, wipe: wipe), within: patience)
         }
         let requests = await recorder.calls(2).map(\.request)
         #expect(
@@ -105,10 +107,12 @@ struct TalosRequestTests {
 
     @Test("Reboots, shutdowns and the like say what they mean")
     func power() async throws {
-        for mode in [RebootMode.normal, .powerCycle, .force] { _ = try await node.reboot(mode: mode) }
-        for force in [false, true] { _ = try await node.shutdown(force: force) }
-        try await node.rollback()
-        try await node.restartService(id: "etcd")
+        for mode in [RebootMode.normal, .powerCycle, .force] {
+            _ = try await node.reboot(mode: mode, within: patience)
+        }
+        for force in [false, true] { _ = try await node.shutdown(force: force, within: patience) }
+        try await node.rollback(within: patience)
+        try await node.restartService(id: "etcd", within: patience)
         let calls = await recorder.calls(7)
         #expect(
             calls.map(\.request) == [
@@ -119,14 +123,14 @@ struct TalosRequestTests {
 
     @Test("Members of etcd are named by all 64 bits")
     func etcd() async throws {
-        _ = try await node.etcdMembers(local: true)
-        _ = try await node.etcdMembers()
-        try await node.etcdRemoveMember(id: .max - 1)
-        try await node.etcdLeave()
-        _ = try await node.etcdForfeitLeadership()
-        _ = try await node.etcdAlarms()
-        _ = try await node.etcdDisarm()
-        try await node.etcdDefragment()
+        _ = try await node.etcdMembers(local: true, within: patience)
+        _ = try await node.etcdMembers(local: false, within: patience)
+        try await node.etcdRemoveMember(id: .max - 1, within: patience)
+        try await node.etcdLeave(within: patience)
+        _ = try await node.etcdForfeitLeadership(within: patience)
+        _ = try await node.etcdAlarms(within: patience)
+        _ = try await node.etcdDisarm(within: patience)
+        try await node.etcdDefragment(within: patience)
         let calls = await recorder.calls(8)
         #expect(
             calls.map(\.request) == [
@@ -145,7 +149,7 @@ struct TalosRequestTests {
     @Test("A snapshot is uploaded piece by piece, and none of it is lost")
     func recover() async throws {
         let snapshot = (0..<(5 << 19)).map { UInt8(truncatingIfNeeded: $0 / 7) }
-        try await node.etcdRecover(snapshot: snapshot)
+        try await node.etcdRecover(snapshot: snapshot, within: patience)
         let call = try #require(await recorder.calls(1).first)
         #expect(call.requests.count == 3)
         let digits = Array("0123456789abcdef".utf8)
@@ -156,11 +160,11 @@ struct TalosRequestTests {
 
     @Test("Images are pulled and installed where the kubelet's and the installer's are kept")
     func images() async throws {
-        _ = try await node.pullImage("kubelet:v1", namespace: .system)
-        _ = try await node.pullImage("apiserver:v1", namespace: .cri)
-        _ = try await node.lifecycleUpgrade(image: "installer:v1")
-        try await node.legacyPullImage("kubelet:v1", namespace: .system)
-        try await node.legacyPullImage("apiserver:v1", namespace: .cri)
+        _ = try await node.pullImage("kubelet:v1", namespace: .system, within: patience)
+        _ = try await node.pullImage("apiserver:v1", namespace: .cri, within: patience)
+        _ = try await node.lifecycleUpgrade(image: "installer:v1", within: patience)
+        try await node.legacyPullImage("kubelet:v1", namespace: .system, within: patience)
+        try await node.legacyPullImage("apiserver:v1", namespace: .cri, within: patience)
         let requests = await recorder.calls(5).map(\.request)
         #expect(
             requests == [
@@ -174,7 +178,8 @@ struct TalosRequestTests {
     @Test("Events are asked for from where they were left off")
     func events() async throws {
         for start in [EventsRequest.Start.now, .last(-1), .after(id: "cq"), .seconds(30)] {
-            let stream = try await node.events(EventsRequest(start: start, actor: ActorID("me")))
+            let stream = try await node.events(
+                EventsRequest(start: start, actor: ActorID("me")), within: patience)
             while try await stream.next() != nil {}
         }
         let requests = await recorder.calls(4).map(\.request)
@@ -189,12 +194,13 @@ struct TalosRequestTests {
 
     @Test("Resources are asked for by namespace, type and ID, or by labels")
     func resources() async throws {
-        _ = try await node.resource(.machineStatus, id: "machine")
-        _ = try await node.resources(.extensionStatus)
+        _ = try await node.resource(.machineStatus, id: "machine", within: patience)
+        _ = try await node.resources(.extensionStatus, matching: .all, within: patience)
         _ = try await node.resources(
-            .manifest, matching: ResourceSelector(labels: ["b": "2", "a": "1"], idPattern: "^0"))
+            .manifest, matching: ResourceSelector(labels: ["b": "2", "a": "1"], idPattern: "^0"),
+            within: patience)
         for id in ["etcd", nil] {
-            let watch = try await node.watch(.service, id: id)
+            let watch = try await node.watch(.service, id: id, within: patience)
             _ = await Result { () async throws(TalosError) in while try await watch.next() != nil {} }
         }
         let requests = await recorder.calls(5).map(\.request)
