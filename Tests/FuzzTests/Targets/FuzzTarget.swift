@@ -27,7 +27,8 @@ struct FuzzTarget: Sendable {
 
     /// All of them.
     static let all: [FuzzTarget] =
-        structuredData + http + kubernetes + cluster + talos + secrets + patching + imports + text + settings
+        structuredData + http + kubernetes + cluster + talos + talosAPI + secrets + patching + imports + text
+        + settings
 }
 
 /// A property that does not hold.
