@@ -39,17 +39,17 @@ extension LifecycleDecision {
 
     /// Makes the request of a step on behalf of the operation on a node, unless it was made a short while ago.
     ///
-    /// The pause grows with the number of times. The request that changes nothing when it is repeated may be made again
-    /// after an answer was lost.
+    /// Only for requests that change nothing when they are repeated.
     mutating func ask(
         _ kind: LifecycleAction.Kind, through node: String? = nil, for name: String, every pause: Duration,
         _ context: FlowContext
     ) {
         guard var operation = record.operations[name] else { return }
-        let again = operation.since + pause * min(operation.attempts, 1000)
+        let again = operation.since + pause * min(operation.attempts, 1_000_000)
         // A clock that was put back must not keep it from asking for ever.
         guard operation.attempts == 0 || again <= context.now || context.now < operation.since else { return }
-        operation.attempts += 1
+        // However much time has gone by, the next time is a whole pause away.
+        operation.attempts = max(operation.attempts, operation.pauses(of: pause, until: context.now)) + 1
         record.operations[name] = operation
         actions.append(LifecycleAction(kind, on: node ?? name))
     }
@@ -82,6 +82,14 @@ extension LifecycleRecord {
 }
 
 extension NodeOperation {
+    /// How many pauses have gone by since the step began.
+    fileprivate func pauses(of pause: Duration, until now: Timestamp) -> Int {
+        let (elapsed, overflow) = now.nanosecondsSince1970.subtractingReportingOverflow(
+            since.nanosecondsSince1970)
+        guard !overflow, elapsed > 0, pause >= .seconds(1) else { return 0 }
+        return Int(clamping: elapsed / 1_000_000_000 / pause.components.seconds)
+    }
+
     /// What the last try said, for the end of a sentence.
     var said: String { lastError.map { ": \($0)" } ?? "" }
 }

@@ -57,8 +57,10 @@ enum RemovalFlow: Flow {
 extension RemovalFlow {
     /// Begins with every worker that is to go, and when none is left with one node of the control plane.
     private static func begin(_ context: FlowContext, _ decision: inout LifecycleDecision) {
-        let leaving = context.desired.nodes.map { LeavingNode($0.name, context.with(decision.record)) }
-            .filter { $0.isLeaving && !isOver($0, context) }
+        let all = context.desired.nodes.map { LeavingNode($0.name, context.with(decision.record)) }
+            .filter(\.isLeaving)
+        let leaving = all.filter { !isOver($0, context) }
+        for left in all where isOver(left, context) { forget(left, context, &decision) }
         let workers = leaving.filter { $0.node.role == .worker }
         for worker in workers { begin(worker, context.with(decision.record), &decision) }
         // A dead member only takes from the quorum: it goes before one that is still of use.
@@ -69,6 +71,16 @@ extension RemovalFlow {
             return decision.waits.append(Wait("is removed when the workers are", node: next.node.name))
         }
         begin(next, context.with(decision.record), &decision)
+    }
+
+    /// What is remembered of a node goes when nothing is left of it: whoever comes in its place is another one.
+    private static func forget(
+        _ left: LeavingNode, _ context: FlowContext, _ decision: inout LifecycleDecision
+    ) {
+        let name = left.node.name
+        guard !left.node.hasMachine, !context.observation(of: name).isConfigured else { return }
+        decision.record.nodes[name] = nil
+        if decision.record.operations[name]?.kind != .remove { decision.record.operations[name] = nil }
     }
 
     /// Whether nothing is left to do but to wait until the provider has taken the machine away.

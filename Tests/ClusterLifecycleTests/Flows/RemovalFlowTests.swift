@@ -302,6 +302,31 @@ struct RemovalFlowTests {
         #expect(cluster.settle().isEmpty && cluster.record.operations.isEmpty)
     }
 
+    @Test("What is remembered of a node is kept as long as something is left of it, and no longer")
+    func forgotten() {
+        var cluster = Cluster()
+        cluster.silence("c2")
+        cluster.change("c2") { ($0.isSurplus, $0.isMachineLeaving, $0.hasMachine) = (true, true, false) }
+        cluster.observed.etcd.alarms = nil
+        _ = cluster.settle()
+        #expect(cluster.record.nodes["c2"]?.wasConfigured == true)
+        cluster.observed.etcd.alarms = [:]
+        #expect(cluster.settle() == ["removeMember f000000000000003 through c0", "deleteNode c2"])
+        #expect(cluster.record.nodes["c2"] == nil && cluster.record.operations.isEmpty)
+    }
+
+    @Test("However long nobody has looked, a request is not repeated in every pass")
+    func pacing() {
+        var cluster = Cluster()
+        cluster.change("w1") { $0.isSurplus = true }
+        cluster.begin(.remove, .deletingNode, on: "w1")
+        _ = cluster.decide()
+        cluster.pass(.seconds(800))
+        #expect(cluster.decide().actions.count == 1)
+        cluster.pass(.seconds(5))
+        #expect(cluster.decide().actions.isEmpty)
+    }
+
     @Test("A Machine that vanishes under a removal does not end it: the member is taken out all the same")
     func vanishes() {
         var cluster = Cluster()
