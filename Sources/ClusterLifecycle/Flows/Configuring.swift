@@ -72,6 +72,7 @@ extension Configuring {
     }
 
     private func disturb(_ context: FlowContext, _ decision: inout LifecycleDecision) {
+        lookAgain(context, &decision)
         // What is staged is followed by the reboot at once.
         for _ in 0..<2 {
             switch disturbance.advance(context.with(decision.record), &decision) {
@@ -80,6 +81,28 @@ extension Configuring {
             case .own: if !stage(context, &decision) { return }
             }
         }
+    }
+
+    /// Takes an operation back that waits in vain for a node to have its configuration.
+    ///
+    /// A node that has rebooted by itself just before the configuration was staged has yet to be rebooted for it. One that
+    /// has come up without it is given it once more, after a halt and not before.
+    private func lookAgain(_ context: FlowContext, _ decision: inout LifecycleDecision) {
+        let seen = context.observation(of: node.name)
+        guard var operation = decision.record.operations[node.name], operation.step == .verifying,
+            seen.stage == .running, let bootID = seen.bootID
+        else { return }
+        switch seen.config {
+        case .staged:
+            operation.bootID = bootID
+            operation.advance(to: .rebooting, at: context.now)
+        case .differs(let change)
+        where change.configDigest == digest && operation.isHalted && decision.record.halt == nil:
+            operation.isHalted = false
+            operation.advance(to: .applying, at: context.now)
+        default: return
+        }
+        decision.record.operations[node.name] = operation
     }
 
     /// Stages the configuration on the empty node; whether it is to be rebooted now.
