@@ -134,6 +134,10 @@ extension NodeRemoval {
         guard let member = operation.memberID else {
             return decision.advance(name, to: .resetting, context)
         }
+        // One that answers again counts for the quorum as long as it is there, and can leave by itself.
+        if leaving.condition == .alive, context.observed.etcd.statuses[name]?.memberID == member {
+            return decision.advance(name, to: .leavingEtcd, context)
+        }
         if MemberRemoval.advance(name, member, context, &decision) {
             decision.advance(name, to: .resetting, context)
         }
