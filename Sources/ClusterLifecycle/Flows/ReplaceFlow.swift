@@ -46,7 +46,9 @@ enum ReplaceFlow: Flow {
             decision.waits.append(
                 Wait("its old member of etcd stays: \(problem)", node: node.name, problem: .removalFailed))
         case .member(let id):
-            if let obstacle = Capacity(context).obstacle(to: node.name) {
+            // Work on another node is no obstacle: it may be waiting for this one, and etcd loses nothing with a member
+            // that does not run.
+            if let obstacle = context.beginningObstacle {
                 return decision.waits.append(
                     Wait("its old member of etcd stays: \(obstacle)", node: node.name))
             }
