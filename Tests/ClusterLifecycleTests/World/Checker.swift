@@ -16,6 +16,10 @@ struct Checker: Sendable {
     var edits: [Edit]
     /// What befalls the next requests and writes, counted from the first one of this schedule.
     var mishaps: [Int: Mishap] = [:]
+    /// Requests that are still on their way.
+    var late: [Late] = []
+    /// When everything that is wrong ends; nil if that is somebody else's affair.
+    var healsAt: Int?
     /// Whether something went wrong that may end in a halt.
     var mayHalt = false
     /// How many times somebody has asked to go on after a halt.
@@ -29,6 +33,7 @@ struct Checker: Sendable {
     var boundaries = 0
     var lastWaits: [String] = []
     private var haltedSince: Int?
+    private var unapproved: Int?
     private var quietPasses = 0
     /// Passes that found something to do although the goal is reached.
     private var restlessPasses = 0
@@ -63,24 +68,12 @@ struct Checker: Sendable {
     // MARK: Runs
 
     /// Runs until the user has nothing more to do and everything rests, or a rule is broken.
-    mutating func run(within hours: Int = 12) {
+    ///
+    /// It calls `visit` before every request and write.
+    mutating func run(within hours: Int = 30, visiting visit: (Checker) -> Void = { _ in }) {
         var deadline = world.now + hours * 3600
         while !isBroken {
-            if isAtRest {
-                guard !edits.isEmpty else { return }
-                takeEdit()
-                deadline = world.now + hours * 3600
-            }
-            stepOn()
-            if world.now > deadline { return giveUp() }
-        }
-    }
-
-    /// Runs as `run`, and calls `visit` before every request and write.
-    mutating func run(within hours: Int = 12, visiting visit: (Checker) -> Void) {
-        var deadline = world.now + hours * 3600
-        while !isBroken {
-            if isAtRest {
+            if isAtRest, healsAt == nil {
                 guard !edits.isEmpty else { return }
                 takeEdit()
                 deadline = world.now + hours * 3600
@@ -91,6 +84,7 @@ struct Checker: Sendable {
         }
     }
 
+    /// Notes that the goal is not reached.
     mutating func giveUp() {
         let halt = world.management.record.halt.map { "halted: \($0.reason.rawValue) \($0.message)" }
         world.violate(
@@ -100,14 +94,20 @@ struct Checker: Sendable {
 
     /// The operator whose turn it is; nil if all of them sleep.
     private var due: Int? {
-        operators.indices.first { !operators[$0].isIdle || operators[$0].wakesAt <= world.now }
+        for index in operators.indices where !operators[index].isIdle || operators[index].wakesAt <= world.now
+        {
+            return index
+        }
+        return nil
     }
 
     /// Takes the next step there is.
     mutating func stepOn() {
+        if let time = healsAt, world.now >= time { endFaults() }
+        endOperators()
         guard let index = due else {
             let wake = operators.map(\.wakesAt).min() ?? world.now + 30
-            world.advance(max(1, wake - world.now))
+            elapse(max(1, wake - world.now))
             return
         }
         take(index)
@@ -138,8 +138,7 @@ struct Checker: Sendable {
     mutating func takeEdit() {
         let edit = edits.removeFirst()
         world.trace.note("user: \(edit.name)", at: world.now)
-        edit.change(&world.management.specification)
-        world.noteApproval()
+        edit.change(&world)
         (quietPasses, restlessPasses) = (0, 0)
     }
 
@@ -163,6 +162,21 @@ struct Checker: Sendable {
 
     // MARK: People
 
+    /// Somebody reads what is planned, and approves of it some time later.
+    mutating func approve(_ context: FlowContext) {
+        guard context.desired.policy.rollout.approval == .manual else { return }
+        let plan = RolloutPlan(context)
+        guard !plan.items.isEmpty, !plan.isApproved(context), context.desired.approvedPlan != plan.hash else {
+            return unapproved = nil
+        }
+        let since = unapproved ?? world.now
+        unapproved = since
+        guard world.now > since + 120 else { return }
+        world.management.specification.approvedPlan = plan.hash
+        world.noteApproval()
+        world.trace.note("user: approves of \(plan.hash)", at: world.now)
+    }
+
     /// Somebody looks after a while at a cluster that stands still, and asks to go on.
     private mutating func watchHalt() {
         guard let halt = world.management.record.halt else {
@@ -176,17 +190,7 @@ struct Checker: Sendable {
         resumptions += 1
         haltedSince = nil
         world.resume("r\(resumptions)")
-    }
-}
-
-/// Something that a user does.
-struct Edit: Sendable {
-    let name: String
-    let change: @Sendable (inout Specification) -> Void
-
-    init(_ name: String, _ change: @escaping @Sendable (inout Specification) -> Void) {
-        self.name = name
-        self.change = change
+        if resumptions > 3 { world.removeLostMembers() }
     }
 }
 
@@ -195,7 +199,22 @@ extension World {
     mutating func resume(_ token: String) {
         trace.note("user: resume \(token)", at: now)
         heal()
+        for name in cordonedByUser where kubernetes.nodes[name]?.isCordonedByUs == false {
+            kubernetes.nodes[name]?.isUnschedulable = false
+        }
+        cordonedByUser = []
         management.specification.resumeToken = token
+    }
+
+    /// Takes the members out of etcd by hand whose data is gone, if that can be done.
+    mutating func removeLostMembers() {
+        for cluster in etcds.indices {
+            for (id, member) in etcds[cluster].members.sorted(by: { $0.key < $1.key })
+            where node(member.node)?.etcd?.member != id && hasQuorum(cluster) {
+                etcds[cluster].members[id] = nil
+                trace.note("user: removes the member \(id) of \(member.node)", at: now)
+            }
+        }
     }
 
     /// Ends every fault: what is dead is powered on again, and what fails does not any more.

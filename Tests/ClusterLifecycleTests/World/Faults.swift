@@ -7,20 +7,32 @@ enum Fault: String, Sendable, Hashable, CaseIterable {
     case nodeHangs, nodeIsCut, nodeReboots, nodeDies, machineReplaced, maintenanceKeyChanges
     case upgradeFails, nodeDoesNotStart, alarm, kubernetesCut, podBlocks, userCordons
     case clockJumps, secondOperator, oldDesired
+
+    /// Whether it happens to a single node.
+    var isAboutNode: Bool {
+        switch self {
+        case .alarm, .kubernetesCut, .podBlocks, .clockJumps, .secondOperator, .oldDesired: false
+        default: true
+        }
+    }
 }
 
 extension Checker {
     /// Lets something happen that is none of our doing.
     mutating func befall(_ fault: Fault) {
-        let nodes = world.nodes.map(\.name)
-        let node = random.pick(nodes) ?? ""
+        befall(fault, random.pick(world.nodes.map(\.name)) ?? "")
+    }
+
+    /// Lets something happen to a node, if it is about one.
+    mutating func befall(_ fault: Fault, _ node: String) {
         world.trace.note("fault: \(fault.rawValue) \(node)", at: world.now)
         switch fault {
         case .clockJumps: world.clockOffset += random.number(-6...6) * random.number(1...3600)
         case .secondOperator: takeOver()
         case .oldDesired:
             guard let index = operators.indices.randomElement(using: &random) else { return }
-            operators[index].oldDesired = operators[index].oldDesired == nil ? world.management.desired : nil
+            operators[index].oldSpecification =
+                operators[index].oldSpecification == nil ? world.management.specification : nil
         case .kubernetesCut: world.kubernetes.cutUntil = world.now + random.number(10...600)
         case .podBlocks:
             guard !world.kubernetes.apps.contains(where: { $0.name == "blocked" }) else { return }
@@ -69,10 +81,11 @@ extension Checker {
     mutating func endFaults() {
         if operators.count > 1 { operators.removeFirst(operators.count - 1) }
         for index in operators.indices {
-            operators[index].oldDesired = nil
+            operators[index].oldSpecification = nil
             operators[index].endsAt = nil
         }
         mishaps = [:]
+        healsAt = nil
         world.trace.note("every fault ends", at: world.now)
         world.heal()
     }
@@ -137,13 +150,13 @@ extension Checker {
         endOperators()
         let due = operators.indices.filter { !operators[$0].isIdle || operators[$0].wakesAt <= world.now }
         guard let index = random.pick(due) else {
-            world.advance(random.number(1...15))
+            elapse(random.number(1...15))
             return
         }
         if isAtBoundary(index), random.once(in: mishapRate) {
             mishaps[boundaries] = random.pick(Mishap.allCases) ?? Mishap.none
         }
         take(index)
-        if random.once(in: 4) { world.advance(random.number(1...5)) }
+        if random.once(in: 4) { elapse(random.number(1...5)) }
     }
 }

@@ -64,11 +64,17 @@ struct Management: Sendable {
     var incarnations = 0
 
     /// What an operator reads from it.
-    var desired: DesiredCluster {
-        let wanted = specification.names
-        var nodes = wanted.map { node($0.name, $0.role, isSurplus: false) }
+    var desired: DesiredCluster { desired(specification) }
+
+    /// What an operator reads that has not heard of a later specification yet.
+    func desired(_ specification: Specification) -> DesiredCluster {
+        // Of a cluster that goes only what is there is told.
+        let wanted = specification.names.filter { name, _ in
+            !specification.isDeleted || machines.contains { $0.name == name }
+        }
+        var nodes = wanted.map { node($0.name, $0.role, specification, isSurplus: false) }
         let surplus = machines.filter { machine in !wanted.contains { $0.name == machine.name } }
-        nodes += surplus.map { node($0.name, $0.role, isSurplus: true) }
+        nodes += surplus.map { node($0.name, $0.role, specification, isSurplus: true) }
         nodes.sort {
             ($0.role == .controlPlane ? 0 : 1, $0.name) < ($1.role == .controlPlane ? 0 : 1, $1.name)
         }
@@ -79,7 +85,9 @@ struct Management: Sendable {
             resumeToken: specification.resumeToken)
     }
 
-    private func node(_ name: String, _ role: NodeRole, isSurplus: Bool) -> DesiredNode {
+    private func node(
+        _ name: String, _ role: NodeRole, _ specification: Specification, isSurplus: Bool
+    ) -> DesiredNode {
         let machine = machines.first { $0.name == name }
         return DesiredNode(
             name: name, role: role, isSurplus: isSurplus, hasMachine: machine?.isReady ?? false,

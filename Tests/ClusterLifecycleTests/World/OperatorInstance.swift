@@ -45,7 +45,7 @@ struct OperatorInstance: Sendable {
     /// A copy of what is stored, which may be old; nil if it must be read.
     var cache: (record: LifecycleRecord, version: Int)?
     /// What its cache says that is desired, while it hears of nothing new.
-    var oldDesired: DesiredCluster?
+    var oldSpecification: Specification?
     /// When its lease is over at the latest, if another one has taken over.
     var endsAt: Int?
     /// When its next pass is due.
@@ -67,10 +67,19 @@ enum Mishap: String, Sendable, Hashable, CaseIterable {
     case lostBefore
     /// It takes effect, and the answer is lost.
     case lostAfter
+    /// Nobody hears of it again, and it takes effect some time later.
+    case late
 
     var isSent: Bool { self == .none || self == .killedAfter || self == .lostAfter }
     var kills: Bool { self == .killedBefore || self == .killedAfter }
     var isLost: Bool { self == .lostBefore || self == .lostAfter }
+}
+
+/// A request that is still on its way.
+struct Late: Sendable {
+    var at: Int
+    var action: LifecycleAction
+    var situation: Situation
 }
 
 extension Checker {
@@ -101,14 +110,17 @@ extension Checker {
         passes += 1
         let stored = operators[index].cache ?? (world.management.record, world.management.version)
         operators[index].cache = stored
-        let desired = operators[index].oldDesired ?? world.management.desired
+        let specification = operators[index].oldSpecification ?? world.management.specification
+        let desired = world.management.desired(specification)
         let calls = operators[index].calls.mapValues { $0.end ?? .running($0.kind) }
         let context = FlowContext(
-            desired: desired, observed: world.observation(calls), record: stored.record,
+            desired: desired, observed: world.observation(calls, specification), record: stored.record,
             now: world.clock + .seconds(operators[index].clockOffset))
         let decision = planner.decide(context)
+        approve(context.with(decision.record))
         lastWaits = decision.waits.map(\.message)
-        let situation = Situation(seenAt: world.now, desired: desired, before: stored.record)
+        let situation = Situation(
+            seenAt: world.now, desired: desired, specification: specification, before: stored.record)
         operators[index].stage = .decided(
             OperatorInstance.Pass(
                 context: context, decision: decision, situation: situation, version: stored.version,
@@ -160,10 +172,16 @@ extension Checker {
             let answer = send(action, pass.situation, index)
             if mishap == .none { result = answer }
         }
+        if mishap == .late {
+            late.append(Late(at: world.now + 20, action: action, situation: pass.situation))
+        }
         world.trace.note(
             "op\(operators[index].number) \(action.text) -> \(result) \(mishap == .none ? "" : mishap.rawValue)",
             at: world.now)
-        if case .drain = action.kind, case .partly = result, pass.evictions < 20 {
+        if case .drain = action.kind, case .partly = result,
+            pass.evictions + 1 < world.evictable(on: action.node).count
+        {
+            // A round of evictions asks for each pod once.
             pass.evictions += 1
         } else {
             pass.evictions = 0
@@ -177,20 +195,42 @@ extension Checker {
     private mutating func send(_ action: LifecycleAction, _ situation: Situation, _ index: Int)
         -> ActionResult
     {
-        world.judge(action, situation)
         if let duration = action.duration(&world) {
+            world.judge(action, situation)
             if let call = operators[index].calls[action.node], call.end == nil { return .running }
             operators[index].calls[action.node] = OperatorInstance.Call(
                 kind: action.kind, until: world.now + duration)
             return .running
         }
-        let result = world.perform(action, asOf: situation.desired)
+        return deliver(action, situation)
+    }
+
+    /// A request arrives.
+    private mutating func deliver(
+        _ action: LifecycleAction, _ situation: Situation, isLate: Bool = false
+    ) -> ActionResult {
+        world.judge(action, situation, isLate: isLate)
+        let result = world.perform(action, asOf: situation.specification)
         if result == .done, action.takesDown, let node = world.index(of: action.node) {
             world.nodes[node].disturber = .us
             world.nodes[node].disturbedAt = world.now
         }
         world.judgeEffect()
         return result
+    }
+
+    /// Lets time pass, and what is late arrive.
+    mutating func elapse(_ seconds: Int) {
+        guard !late.isEmpty else { return world.advance(seconds) }
+        for _ in 0..<seconds {
+            world.advance(1)
+            let due = late.filter { world.now >= $0.at }
+            late.removeAll { world.now >= $0.at }
+            for request in due where request.action.duration(&world) == nil {
+                let result = deliver(request.action, request.situation, isLate: true)
+                world.trace.note("late: \(request.action.text) -> \(result)", at: world.now)
+            }
+        }
     }
 
     /// Calls that take minutes come to their end.
@@ -200,7 +240,7 @@ extension Checker {
                 continue
             }
             let action = LifecycleAction(call.kind, on: node)
-            switch world.perform(action, asOf: world.management.desired) {
+            switch world.perform(action, asOf: world.management.specification) {
             case .done, .alreadyDone: call.end = .done(call.kind)
             case .notNow(let why), .refused(let why), .unknown(let why), .partly(let why):
                 call.end = .failed(call.kind, why)

@@ -9,23 +9,25 @@ enum Effort {
     /// The first seed.
     static let seed = variables["CHECKER_SEED"].flatMap { UInt64($0) } ?? 1
     /// How many schedules of each scenario.
-    static let runs = variables["CHECKER_RUNS"].flatMap { Int($0) } ?? 20
+    static let runs = variables["CHECKER_RUNS"].flatMap { Int($0) } ?? 5
+
+    /// How many requests a sweep goes on at a time: all of them are taken with `CHECKER_SWEEP=1`.
+    static func stride(_ usual: Int) -> Int { variables["CHECKER_SWEEP"].flatMap { Int($0) } ?? usual }
 }
 
 @Suite("Checker: anything at any time")
 struct RandomTests {
-    @Test(
-        "No rule is broken, and in the end the goal is reached",
-        arguments: [Scenario("create", 3, 2), Scenario("create one", 1, 1)])
+    @Test("No rule is broken, and in the end the goal is reached", arguments: Scenario.all)
     func anything(_ scenario: Scenario) {
+        let start = scenario.start(seed: 1)
         for seed in Effort.seed..<Effort.seed + UInt64(Effort.runs) {
-            var checker = Checker(.real, scenario, seed: seed)
-            checker.runRandomly(Fault.allCases.filter { $0 != .machineReplaced })
+            var checker = start.going(scenario.edits, seed: seed)
+            checker.runRandomly()
             guard checker.isBroken else { continue }
-            var again = Checker(.real, scenario, seed: seed)
-            again.world.trace.isKept = true
-            again.runRandomly(Fault.allCases.filter { $0 != .machineReplaced })
-            Issue.record("\(scenario) with CHECKER_SEED=\(seed) CHECKER_RUNS=1:\n\(again.report)")
+            checker = start.going(scenario.edits, seed: seed)
+            checker.world.trace.isKept = true
+            checker.runRandomly()
+            Issue.record("\(scenario.name) with CHECKER_SEED=\(seed) CHECKER_RUNS=1:\n\(checker.report)")
             return
         }
     }

@@ -25,6 +25,8 @@ extension World {
                 violate(.quietWhilePaused, "\(operation.kind) of \(name) is begun")
             }
             judgeBeginning(of: operation, on: name, situation, clock)
+            // A change that takes no reboot begins with being applied.
+            if operation.disturbs, operation.step != .applying { judgeWorkers(name, record, situation) }
         }
         let disturbed = record.operations.filter { name, operation in
             operation.disturbs
@@ -32,6 +34,25 @@ extension World {
         }
         if disturbed.count > 1, !situation.desired.isBeingDeleted {
             violate(.oneControlPlane, "operations on \(disturbed.keys.sorted())")
+        }
+    }
+
+    /// Judges that work on a worker is begun, while others are worked on or are down anyway.
+    private mutating func judgeWorkers(
+        _ name: String, _ record: LifecycleRecord, _ situation: Situation
+    ) {
+        let workers = situation.desired.nodes.filter { $0.role == .worker && !$0.isSurplus }
+        guard workers.contains(where: { $0.name == name }), !situation.desired.isBeingDeleted else { return }
+        let unavailable = workers.filter { worker in
+            guard let node = node(worker.name) else { return false }
+            let isDown = node.disturber != nil && node.disturbedAt < situation.seenAt && node.installed != nil
+            return isDown || record.operations[worker.name]?.disturbs == true
+        }
+        let limit = situation.desired.policy.rollout.maxUnavailable.number(of: workers.count)
+        // One that is down anyway may be worked on.
+        let isDown = node(name)?.disturber == .world
+        if unavailable.count > limit, !isDown {
+            violate(.workersAtATime, "\(name) is begun, beside \(unavailable.map(\.name))")
         }
     }
 

@@ -48,6 +48,7 @@ struct Situation: Sendable {
     /// When it looked.
     var seenAt: Int
     var desired: DesiredCluster
+    var specification: Specification
     /// The record that its pass began with.
     var before: LifecycleRecord
 }
@@ -88,9 +89,11 @@ extension World {
     }
 
     /// Judges a request before it takes effect.
-    mutating func judge(_ action: LifecycleAction, _ situation: Situation) {
+    ///
+    /// One that was a long time on its way was noted when it was sent, and need not be any more.
+    mutating func judge(_ action: LifecycleAction, _ situation: Situation, isLate: Bool = false) {
         judgeTarget(action, situation)
-        judgeRecord(action, situation)
+        if !isLate { judgeRecord(action, situation) }
         if action.takesDown { judgeDisturbance(action, situation) }
         switch action.kind {
         case .apply(.install(let fingerprint)): judgeInstall(action.node, fingerprint)
@@ -181,7 +184,11 @@ extension World {
         guard !desired.isBeingDeleted, let node = node(action.node) else { return }
         judgeDrain(action, node, situation)
         guard node.role == .controlPlane else { return judgeWorkers(action, desired, situation) }
-        let others = nodes.filter { $0.role == .controlPlane && $0.name != node.name }
+        let others = nodes.filter { other in
+            // One that has left etcd for good is not part of the control plane any more.
+            let isWanted = desired.nodes.contains { $0.name == other.name && !$0.isSurplus }
+            return other.role == .controlPlane && other.name != node.name && (isWanted || isMember(other))
+        }
         let isSurprised = others.contains { isFresh($0.name, situation) }
         for other in others where other.disturber == .us && !isFresh(other.name, situation) {
             violate(.oneControlPlane, "\(action.text) while \(other.name) is down")
@@ -201,6 +208,10 @@ extension World {
         }
     }
 
+    private func isMember(_ node: SimulatedNode) -> Bool {
+        node.etcd.map { etcds[$0.cluster].members[$0.member] != nil } ?? false
+    }
+
     private mutating func judgeDrain(_ action: LifecycleAction, _ node: SimulatedNode, _ situation: Situation)
     {
         // The pods of an only node have nowhere to go.
@@ -208,6 +219,8 @@ extension World {
             node.isServing(at: now),
             let object = kubernetes.nodes[node.name], object.isReady, !isFresh(node.name, situation)
         else { return }
+        // The only node of a cluster cannot be emptied.
+        guard kubernetes.nodes.count > 1 else { return }
         let pods = evictable(on: node.name).count { kubernetes.pods[$0].goneAt == nil }
         if pods > 0 { violate(.drainedFirst, "\(action.text) with \(pods) pods") }
         if !object.isUnschedulable { violate(.drainedFirst, "\(action.text), schedulable") }
@@ -222,7 +235,7 @@ extension World {
             guard worker.name != action.node, !worker.isSurplus, let node = node(worker.name) else {
                 return false
             }
-            return node.disturber == .us || (node.disturber == .world && node.disturbedAt < situation.seenAt)
+            return node.disturber == .us
         }
         let limit = desired.policy.rollout.maxUnavailable.number(of: workers.count)
         if down + 1 > limit {

@@ -23,10 +23,11 @@ struct SimulatedEtcd: Sendable {
 extension World {
     /// Whether a member runs, and is reached by the others.
     func isUp(_ member: UInt64, in cluster: Int) -> Bool {
-        guard let host = etcds[cluster].members[member], let node = node(host.node) else { return false }
-        return node.etcd == SimulatedNode.EtcdData(cluster: cluster, member: member)
-            && node.isServing(at: now)
-            && now >= node.upSince + Self.etcdStart
+        guard let host = etcds[cluster].members[member], let index = index(of: host.node) else {
+            return false
+        }
+        return nodes[index].etcd == SimulatedNode.EtcdData(cluster: cluster, member: member)
+            && nodes[index].isServing(at: now) && now >= nodes[index].upSince + Self.etcdStart
     }
 
     func votersUp(in cluster: Int) -> Int { etcds[cluster].voters.count { isUp($0, in: cluster) } }
@@ -81,6 +82,7 @@ extension World {
 
     /// A control-plane node without data takes its old member out, becomes a learner, and starts.
     private mutating func join(_ index: Int, _ cluster: Int) {
+        guard nodes[index].role == .controlPlane, nodes[index].etcd == nil else { return }
         let node = nodes[index]
         guard node.role == .controlPlane, node.isConfigured, node.etcd == nil, !node.hasLeftEtcd,
             node.activity == .up, node.isServing(at: now), now >= node.upSince + Self.etcdStart

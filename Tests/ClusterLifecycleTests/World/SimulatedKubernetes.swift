@@ -40,11 +40,12 @@ extension World {
     /// Whether the Kubernetes API answers those inside of the cluster.
     var isKubernetesUp: Bool {
         guard let main = mainEtcd, hasQuorum(main) else { return false }
-        return nodes.contains { node in
-            guard let data = node.etcd, data.cluster == main, node.isServing(at: now),
-                isUp(data.member, in: main)
-            else { return false }
-            return node.busyComponents[.apiServer] == nil && node.components[.apiServer] != nil
+        return nodes.indices.contains { index in
+            guard let data = nodes[index].etcd, data.cluster == main, isUp(data.member, in: main) else {
+                return false
+            }
+            return nodes[index].busyComponents[.apiServer] == nil
+                && nodes[index].components[.apiServer] != nil
         }
     }
 
@@ -54,27 +55,28 @@ extension World {
     mutating func advanceKubernetes() {
         guard isKubernetesUp else { return }
         if kubernetes.proxy == nil { kubernetes.proxy = nodes.compactMap { $0.components[.proxy] }.min() }
-        for node in nodes { heartbeat(node) }
-        for (name, node) in kubernetes.nodes where now >= node.lastSeen + 40 {
+        for index in nodes.indices { heartbeat(index) }
+        for (name, node) in kubernetes.nodes where node.isReady && now >= node.lastSeen + 40 {
             kubernetes.nodes[name]?.isReady = false
         }
         advancePods()
     }
 
-    private mutating func heartbeat(_ node: SimulatedNode) {
-        guard node.isConfigured, node.isServing(at: now), let kubelet = node.components[.kubelet],
-            node.busyComponents[.kubelet] == nil
+    private mutating func heartbeat(_ index: Int) {
+        guard nodes[index].isServing(at: now), let kubelet = nodes[index].components[.kubelet],
+            nodes[index].busyComponents[.kubelet] == nil
         else { return }
-        guard var known = kubernetes.nodes[node.name] else {
+        let name = nodes[index].name
+        guard var known = kubernetes.nodes[name] else {
             // A kubelet registers when it starts and not again: a node that was deleted stays away until then.
-            guard !deletedNodes.contains(node.name) else { return }
-            kubernetes.nodes[node.name] = SimulatedKubernetes.Node(kubelet: kubelet, lastSeen: now)
+            guard !deletedNodes.contains(name) else { return }
+            kubernetes.nodes[name] = SimulatedKubernetes.Node(kubelet: kubelet, lastSeen: now)
             return
         }
-        known.isReady = node.activity == .up
+        known.isReady = nodes[index].activity == .up
         known.kubelet = kubelet
         known.lastSeen = now
-        kubernetes.nodes[node.name] = known
+        kubernetes.nodes[name] = known
     }
 
     private mutating func advancePods() {

@@ -4,17 +4,19 @@ import Platform
 
 extension World {
     /// What an operator sees that looks now; `calls` are its own long calls.
-    func observation(_ calls: [String: LongCall]) -> ClusterObservation {
+    func observation(_ calls: [String: LongCall], _ specification: Specification) -> ClusterObservation {
         var seen = ClusterObservation(at: clock)
-        for desired in management.desired.nodes {
-            seen.nodes[desired.name] = look(at: desired, calls[desired.name])
+        for desired in management.desired(specification).nodes {
+            seen.nodes[desired.name] = look(at: desired, calls[desired.name], specification)
         }
         seen.etcd = etcdObservation
         seen.kubernetes = kubernetesObservation
         return seen
     }
 
-    private func look(at desired: DesiredNode, _ call: LongCall?) -> NodeObservation {
+    private func look(
+        at desired: DesiredNode, _ call: LongCall?, _ specification: Specification
+    ) -> NodeObservation {
         guard desired.hasMachine, let node = node(desired.name) else {
             return NodeObservation(contact: .noAddress)
         }
@@ -34,20 +36,20 @@ extension World {
                 || nodes.contains(where: { $0.role == .controlPlane && $0.activity == .up })
                 || node.upSince + 60 < now
         else { return NodeObservation(contact: .unreachable("connection refused"), address: address(node)) }
-        return lookInside(node, desired, call)
+        return lookInside(node, call, specification)
     }
 
     private func address(_ node: SimulatedNode) -> String { "\(node.name).example:50000" }
 
     private func lookInside(
-        _ node: SimulatedNode, _ desired: DesiredNode, _ call: LongCall?
+        _ node: SimulatedNode, _ call: LongCall?, _ specification: Specification
     ) -> NodeObservation {
         var seen = NodeObservation(contact: .configured, address: address(node))
         seen.bootID = "\(node.name)-\(node.incarnation)-\(node.bootID)"
         seen.talos = node.running.talos
         seen.schematic = node.running.schematic
         seen.longCall = call
-        seen.config = configState(node)
+        seen.config = configState(node, specification)
         seen.kubeletService = ServiceState(
             state: "Running",
             isHealthy: node.busyComponents[.kubelet] == nil && node.components[.kubelet] != nil)
@@ -90,8 +92,8 @@ extension World {
         seen.etcdService = ServiceState(state: "Running", isHealthy: isWell)
     }
 
-    private func configState(_ node: SimulatedNode) -> ConfigState {
-        let desired = management.specification.config(node.role)
+    private func configState(_ node: SimulatedNode, _ specification: Specification) -> ConfigState {
+        let desired = specification.config(node.role)
         guard let live = node.config else { return .unknown }
         if let staged = node.staged, staged.matches(desired) { return .staged }
         guard !live.matches(desired) else { return .matches }

@@ -6,7 +6,7 @@ extension World {
     /// Does what a request asks for, or refuses as the real thing does.
     ///
     /// A drain is a single eviction here, and a long call is its end: what goes on in between is the operator's.
-    mutating func perform(_ action: LifecycleAction, asOf desired: DesiredCluster) -> ActionResult {
+    mutating func perform(_ action: LifecycleAction, asOf specification: Specification) -> ActionResult {
         switch action.kind {
         case .cordon, .uncordon, .drain, .deleteNode, .syncManifests: return performOnKubernetes(action)
         case .deleteMachine: return deleteMachine(action.node) ? .done : .alreadyDone
@@ -15,11 +15,13 @@ extension World {
         guard let index = index(of: action.node), nodes[index].answers(at: now) else {
             return .notNow("connection refused")
         }
-        if case .apply(.install(let fingerprint)) = action.kind { return install(index, fingerprint) }
+        if case .apply(.install(let fingerprint)) = action.kind {
+            return install(index, fingerprint, specification)
+        }
         guard nodes[index].activity != .maintenance else { return .notNow("the node is in maintenance mode") }
         guard nodes[index].activity == .up else { return .notNow("the node is busy") }
         switch action.kind {
-        case .apply(let mode): return apply(index, mode)
+        case .apply(let mode): return apply(index, mode, specification)
         case .setImage(let component, let release): return setImage(index, component, release)
         case .bootstrap: return bootstrap(index)
         case .pull(let image, _): return pull(index, image)
@@ -40,10 +42,12 @@ extension World {
 
     // MARK: Configuration
 
-    private mutating func install(_ index: Int, _ fingerprint: String) -> ActionResult {
+    private mutating func install(
+        _ index: Int, _ fingerprint: String, _ specification: Specification
+    ) -> ActionResult {
         guard nodes[index].activity == .maintenance else { return .notNow("not in maintenance mode") }
         guard nodes[index].fingerprint == fingerprint else { return .refused("another key is shown") }
-        let config = management.specification.config(nodes[index].role)
+        let config = specification.config(nodes[index].role)
         guard !config.isInvalid else { return .refused("the configuration is not valid") }
         nodes[index].config = config
         if nodes[index].installed == nil {
@@ -54,8 +58,10 @@ extension World {
         return .done
     }
 
-    private mutating func apply(_ index: Int, _ mode: LifecycleAction.ApplyMode) -> ActionResult {
-        var config = management.specification.config(nodes[index].role)
+    private mutating func apply(
+        _ index: Int, _ mode: LifecycleAction.ApplyMode, _ specification: Specification
+    ) -> ActionResult {
+        var config = specification.config(nodes[index].role)
         guard let live = nodes[index].config else { return .notNow("there is no configuration yet") }
         config.images = live.images
         guard !config.isInvalid else { return .refused("the configuration is not valid") }
@@ -212,6 +218,7 @@ extension World {
             kubernetes.nodes[action.node]?.isCordonedByUs = false
         case .deleteNode:
             kubernetes.nodes[action.node] = nil
+            cordonedByUser.remove(action.node)
             deletedNodes.insert(action.node)
         case .drain(let force): return evictOne(from: action.node, force)
         default: break

@@ -12,6 +12,8 @@ struct World: Sendable {
     static let etcdStart = 10
     /// How much time passes between two looks of the world at itself.
     static let tick = 5
+    /// The same while nothing moves.
+    static let longTick = 30
 
     /// Seconds since it began; never goes back.
     private(set) var now = 0
@@ -49,14 +51,18 @@ struct World: Sendable {
             nanosecondsSince1970: Int64(1_736_942_400 + now + clockOffset) * 1_000_000_000 + nanoseconds)
     }
 
-    func index(of name: String) -> Int? { nodes.firstIndex { $0.name == name } }
-    func node(_ name: String) -> SimulatedNode? { nodes.first { $0.name == name } }
+    func index(of name: String) -> Int? {
+        for index in nodes.indices where nodes[index].name == name { return index }
+        return nil
+    }
+
+    func node(_ name: String) -> SimulatedNode? { index(of: name).map { nodes[$0] } }
 
     /// Lets time pass.
     mutating func advance(_ seconds: Int) {
         var left = seconds
         while left > 0 {
-            let step = min(left, Self.tick)
+            let step = min(left, isStill ? Self.longTick : Self.tick)
             now += step
             left -= step
             advanceMachines()
@@ -69,9 +75,26 @@ struct World: Sendable {
         }
     }
 
+    /// Whether nothing is about to change by itself.
+    private var isStill: Bool {
+        for index in nodes.indices {
+            guard nodes[index].disturber == nil, nodes[index].busyComponents.isEmpty,
+                nodes[index].activity == .up,
+                nodes[index].trial == nil, now >= nodes[index].upSince + 60, now >= nodes[index].hungUntil,
+                now >= nodes[index].cutUntil, nodes[index].role == .worker || nodes[index].etcd != nil
+            else { return false }
+        }
+        return !nodes.isEmpty && nodes.count == management.machines.count
+            && management.machines.allSatisfy { $0.goneAt == nil && $0.isReady }
+            && nodes.count == kubernetes.nodes.count
+            && kubernetes.pods.allSatisfy { $0.readyAt <= now && $0.goneAt == nil }
+            && etcds.allSatisfy { $0.leader != nil && $0.members.values.allSatisfy { !$0.isLearner } }
+    }
+
     /// Whether a node does all that it is there for.
     func isWell(_ node: SimulatedNode) -> Bool {
-        guard node.activity == .up, node.isServing(at: now), node.answers(at: now), now >= node.upSince + 20,
+        guard node.activity == .up, node.isServing(at: now), node.answers(at: now),
+            now >= node.upSince + Self.etcdStart,
             node.busyComponents.isEmpty
         else { return false }
         if node.role == .controlPlane {
@@ -90,11 +113,7 @@ struct World: Sendable {
     // MARK: Nodes
 
     private mutating func advanceNode(_ index: Int) {
-        for component in KubernetesComponent.allCases
-        where nodes[index].busyComponents[component].map({ now >= $0 }) ?? false {
-            nodes[index].busyComponents[component] = nil
-            nodes[index].components[component] = nodes[index].config?.images[component]
-        }
+        if !nodes[index].busyComponents.isEmpty { startComponents(index) }
         if let trial = nodes[index].trial, now >= trial.until {
             nodes[index].config = trial.config
             nodes[index].trial = nil
@@ -108,6 +127,14 @@ struct World: Sendable {
         case .upgrading(let until, let image) where now >= until: finishUpgrade(index, image)
         case .resetting(let until, let call) where now >= until: finishReset(index, call)
         default: break
+        }
+    }
+
+    private mutating func startComponents(_ index: Int) {
+        for component in KubernetesComponent.allCases
+        where nodes[index].busyComponents[component].map({ now >= $0 }) ?? false {
+            nodes[index].busyComponents[component] = nil
+            nodes[index].components[component] = nodes[index].config?.images[component]
         }
     }
 
@@ -173,11 +200,19 @@ struct World: Sendable {
 /// What has happened, for people who look for the cause of a violation.
 struct Trace: Sendable {
     private(set) var lines: [String] = []
+    private var last: (line: String, count: Int)?
     var isKept = true
 
     mutating func note(_ line: @autoclosure () -> String, at now: Int) {
         guard isKept else { return }
-        lines.append("t=\(now) \(line())")
+        let line = line()
+        if let (text, count) = last, text == line {
+            lines[lines.count - 1] = "t=\(now) \(line) (\(count + 1) times)"
+            last = (line, count + 1)
+            return
+        }
+        last = (line, 1)
+        lines.append("t=\(now) \(line)")
         if lines.count > 400 { lines.removeFirst(200) }
     }
 }
