@@ -61,7 +61,7 @@ extension Cluster {
         for name in observed.etcd.statuses.keys { observed.etcd.statuses[name]?.leader = member }
     }
 
-    private mutating func leave(_ node: String) {
+    mutating func leave(_ node: String) {
         dropMember(Cluster.member(node))
         observed.etcd.views[node] = nil
         observed.etcd.statuses[node] = nil

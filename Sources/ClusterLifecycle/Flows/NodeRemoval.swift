@@ -34,8 +34,15 @@ struct NodeRemoval {
     }
 
     /// A node that is wanted again after all stays, as long as nothing but draining was done to it.
+    ///
+    /// One that is empty, or never was part of the cluster, has nothing to lose and can be installed.
     private func takeBack(_ operation: NodeOperation, _ decision: inout LifecycleDecision) {
         guard !leaving.isLeaving, leaving.hasMachineObject else { return }
+        if context.observation(of: name).isInMaintenance || context.record.nodes[name]?.wasConfigured != true
+        {
+            decision.record.operations[name] = nil
+            return
+        }
         switch operation.step {
         case .checking, .cordoning, .draining, .forfeiting: break
         case .leavingEtcd where operation.attempts == 0: break
@@ -180,7 +187,7 @@ extension NodeRemoval {
     private func deleteMachine(_ operation: NodeOperation, _ decision: inout LifecycleDecision) {
         // A kubelet that ran on for a moment may have registered again.
         guard leaving.isUnregistered else { return decision.advance(name, to: .deletingNode, context) }
-        if !leaving.hasMachineObject || leaving.node.isMachineLeaving || isNewMachine {
+        if !leaving.hasMachineObject || leaving.node.isMachineLeaving {
             decision.record.operations[name] = nil
             return
         }
@@ -213,12 +220,5 @@ extension NodeRemoval {
             }
         }
         return false
-    }
-
-    /// Whether the Machine is one that has taken the old one's place: it is wanted and waits for its configuration,
-    /// though the old one was not reset.
-    private var isNewMachine: Bool {
-        !leaving.isLeaving && context.desired.policy.deletion.reset == .none
-            && context.observation(of: name).isInMaintenance
     }
 }

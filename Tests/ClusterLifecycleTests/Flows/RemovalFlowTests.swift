@@ -286,6 +286,32 @@ struct RemovalFlowTests {
         #expect(cluster.record.operations.isEmpty)
     }
 
+    @Test(
+        "A machine that is wanted again and holds nothing is not deleted, however far its removal was",
+        arguments: [OperationStep.resetting, .deletingNode, .deletingMachine])
+    func nothingToLose(_ step: OperationStep) {
+        var cluster = Cluster()
+        cluster.begin(.remove, step, on: "w1")
+        cluster.observed.nodes["w1"] = NodeObservation(contact: .maintenance(fingerprint: "new"))
+        #expect(cluster.decide().actions.allSatisfy { $0.kind != .deleteMachine })
+        #expect(cluster.record.operations["w1"]?.kind != .remove)
+        cluster = Cluster()
+        cluster.begin(.remove, step, on: "w1")
+        cluster.silence("w1")
+        cluster.record.nodes["w1"] = NodeRecord()
+        #expect(cluster.decide().actions.isEmpty && cluster.record.operations.isEmpty)
+    }
+
+    @Test("A node that has left etcd and is wanted again makes room for a new machine")
+    func tooLate() {
+        var cluster = Cluster()
+        cluster.begin(.remove, .deletingMachine, on: "c2")
+        cluster.record.operations["c2"]?.memberID = Cluster.member("c2")
+        cluster.leave("c2")
+        cluster.observed.kubernetes.nodes["c2"] = nil
+        #expect(cluster.decide().actions.map(Cluster.words) == ["deleteMachine c2"])
+    }
+
     @Test("A node whose Machine somebody has deleted leaves in good order while it still answers")
     func machineDeleted() {
         var cluster = Cluster()
