@@ -128,6 +128,8 @@ extension ComponentUpgrade {
         let limit = context.desired.policy.timeouts.pull
         switch seen.longCall {
         case .running(action): break
+        case _ where decision.record.halt != nil:
+            return decision.await("has not pulled all images", on: name)
         case .done(action) where operation.attempts > 0: return hasPulled(&decision.record)
         case .failed(action, let message) where operation.attempts >= Self.tries:
             return decision.stop(
@@ -159,8 +161,9 @@ extension ComponentUpgrade {
         decision.ask(action, for: name, every: .seconds(30), context)
     }
 
-    /// Goes on to the next image, or to the end.
+    /// Goes on to the next image, or to the end; while the cluster is halted no other image is begun with.
     func hasPulled(_ record: inout LifecycleRecord) {
+        guard record.halt == nil else { return }
         let rest = Self.pulled.drop { $0 != component }.dropFirst()
         guard let next = rest.first(where: { next in node.map { need.isPending(next, on: $0) } ?? false })
         else {

@@ -254,6 +254,20 @@ struct KubernetesUpgradeFlowTests {
                 == .component(.controllerManager, to: cluster.desired.kubernetes))
     }
 
+    @Test("While the cluster is halted no node goes on to its next image")
+    func haltedPull() {
+        var cluster = Self.cluster(controlPlane: 1, workers: 0)
+        let first = cluster.decide().actions
+        cluster.observed.nodes["c0"]?.longCall = first.first.map { .done($0.kind) }
+        let context = cluster.context
+        cluster.record.halt(.upgradeFailed, "it broke", node: "w0", context)
+        #expect(cluster.decide().actions.isEmpty)
+        #expect(
+            cluster.record.operations["c0"]?.kind == .component(.apiServer, to: cluster.desired.kubernetes))
+        cluster.desired.resumeToken = "again"
+        #expect(cluster.settle(passes: 300).last == "syncManifests c0")
+    }
+
     @Test("Kubelets of workers are exchanged as many at a time as may be unavailable")
     func workers() {
         var cluster = Self.cluster(workers: 6)
