@@ -16,7 +16,7 @@ extension TalosError {
             return .refused(text)
         case .failedPrecondition:
             // Up to 1.9 a worker says so in the same way as a control plane that is not ready yet.
-            return text.contains("control plane") ? .refused(text) : .notNow(text)
+            return kind == .bootstrap && text.contains("control plane") ? .refused(text) : .notNow(text)
         case .invalidArgument, .permissionDenied, .unimplemented, .outOfRange, .unauthenticated:
             return .refused(text)
         // Talos gives UNKNOWN for whatever goes wrong in its own work, which may go well another time.

@@ -43,7 +43,10 @@ extension NodeTarget {
         case .lifecycle:
             return longCalls.begin(kind, on: name, in: cluster.key) {
                 do throws(TalosError) {
-                    let result = try await node.lifecycleUpgrade(image: image)
+                    // The call takes the name that a pull tells, and pulls nothing itself; what is there is not
+                    // pulled again.
+                    let name = try await node.pullImage(image, namespace: .system)
+                    let result = try await node.lifecycleUpgrade(image: name)
                     guard !result.succeeded else { return .done(nil) }
                     let words = result.messages.last.map { ": \($0)" } ?? ""
                     return .failed("the installer ended with \(result.exitCode)\(words)".bounded)

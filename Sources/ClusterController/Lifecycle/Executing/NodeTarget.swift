@@ -53,8 +53,9 @@ struct NodeTarget: Sendable {
             let obstacle = Obstacle(result: .notNow("the node does not tell its name"))
             return strictly ? .failure(obstacle) : .success(node)
         }
-        let isOther = cluster.desired.nodes.contains { $0.name == own && own != name }
-        guard !isOther, !strictly || own == name else {
+        let isMeant = own.isName(of: name)
+        let isOther = !isMeant && cluster.desired.nodes.contains { own.isName(of: $0.name) }
+        guard !isOther, isMeant || !strictly else {
             return .failure(Obstacle(result: .refused("the node at \(endpoint) says that it is \(own)")))
         }
         return .success(node)

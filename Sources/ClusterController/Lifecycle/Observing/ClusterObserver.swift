@@ -94,7 +94,7 @@ package final class ClusterObserver: ClusterLooking {
             }
         }
         observation.kubernetes = kubernetes.observation
-        remember(facts, observation, cluster)
+        remember(facts, observation, cluster, isIdle: record.operations.isEmpty)
         return observation
     }
 
@@ -111,12 +111,21 @@ package final class ClusterObserver: ClusterLooking {
     }
 
     private func remember(
-        _ facts: [String: NodeFacts], _ observation: ClusterObservation, _ cluster: ManagedCluster
+        _ facts: [String: NodeFacts], _ observation: ClusterObservation, _ cluster: ManagedCluster,
+        isIdle: Bool
     ) {
+        let boots = facts.compactMap { name, node -> (String, BootFacts)? in
+            guard var boot = node.boot else { return nil }
+            let states = observation.nodes[name]?.components ?? [:]
+            let isSettled = isIdle && !states.isEmpty && states.values.allSatisfy(\.isCurrent)
+            boot.components =
+                isSettled ? node.configuration.map { ($0.version, node.configs) } : nil
+            return (name, boot)
+        }
         let memory = LookMemory(
             closeLook: LookMemory.CloseLook(
                 at: clock.now, observation: observation, desired: cluster.desired, endpoint: cluster.endpoint),
-            boots: facts.compactMapValues(\.boot), comparisons: facts.compactMapValues(\.comparison))
+            boots: Dictionary(boots) { first, _ in first }, comparisons: facts.compactMapValues(\.comparison))
         memories.withLock { $0[cluster.key] = memory }
     }
 }

@@ -157,10 +157,11 @@ extension NodeLook {
 
     /// Nil if the node did not say.
     func dryRun(_ target: MachineConfiguration, _ observed: NodeObservation) async -> DryRun? {
+        let limit = min(limits.call * 2, deadline - clock.now)
+        guard limit > .zero else { return nil }
         do throws(TalosError) {
             let result = try await node(observed).applyConfiguration(
-                Array(target.yaml().utf8), mode: .auto, dryRun: true,
-                within: min(limits.call * 2, deadline - clock.now))
+                Array(target.yaml().utf8), mode: .auto, dryRun: true, within: limit)
             if result.hasNoChanges { return .noChanges }
             return switch result.effect {
             case .reboot: .changes(needsReboot: true)

@@ -27,11 +27,15 @@ struct NodeFacts: Sendable {
 }
 
 /// What of a node stays as it is until it boots again.
-struct BootFacts: Sendable, Hashable {
+struct BootFacts: Sendable {
     var bootID: String
     var talos: Release
     /// Nil for an image without a schematic.
     var schematic: String?
+    /// What its components are started with, and the version of the live configuration that asks for it.
+    ///
+    /// Nil unless what runs is what the configuration asks for: until then it changes by itself.
+    var components: (version: String, configs: [KubernetesComponent: ComponentConfig])?
 }
 
 extension NodeLook {
@@ -54,16 +58,21 @@ extension NodeLook {
             return facts
         }
         var silence = false
-        if let other = await ask(
-            &silence, { limit throws(TalosError) in try await node.ownName(within: limit) }),
-            let other, other != name, others.contains(other)
-        {
-            facts.observation = NodeObservation(
-                contact: .refused("the node at its address says that it is \(other)"),
-                address: contact.address)
-            return facts
+        let bootID = await ask(&silence) { limit throws(TalosError) in try await node.bootID(within: limit) }
+        facts.observation.bootID = bootID
+        if let known, known.bootID == bootID {
+            facts.observation.talos = known.talos
+            facts.observation.schematic = known.schematic
+            facts.boot = known
+        } else {
+            if let other = await otherName(node, others, &silence) {
+                facts.observation = NodeObservation(
+                    contact: .refused("the node at its address says that it is \(other)"),
+                    address: contact.address)
+                return facts
+            }
+            await askBoot(node, &facts, &silence)
         }
-        await askBoot(node, known, &facts, &silence)
         await askServices(node, &facts, &silence)
         facts.configuration =
             await ask(&silence) { limit throws(TalosError) in
@@ -74,17 +83,16 @@ extension NodeLook {
         return facts
     }
 
-    private func askBoot(
-        _ node: any TalosNode, _ known: BootFacts?, _ facts: inout NodeFacts, _ silence: inout Bool
-    ) async {
-        let bootID = await ask(&silence) { limit throws(TalosError) in try await node.bootID(within: limit) }
-        facts.observation.bootID = bootID
-        if let known, known.bootID == bootID {
-            facts.observation.talos = known.talos
-            facts.observation.schematic = known.schematic
-            facts.boot = known
-            return
-        }
+    /// The name of another node of the cluster, if the node says that it is that one.
+    private func otherName(
+        _ node: any TalosNode, _ others: Set<String>, _ silence: inout Bool
+    ) async -> String? {
+        let own = await ask(&silence) { limit throws(TalosError) in try await node.ownName(within: limit) }
+        guard let own, let own, !own.isName(of: name), others.contains(where: own.isName) else { return nil }
+        return own
+    }
+
+    private func askBoot(_ node: any TalosNode, _ facts: inout NodeFacts, _ silence: inout Bool) async {
         let version = await ask(&silence) { limit throws(TalosError) in try await node.version(within: limit)
         }
         facts.observation.talos = version.flatMap { Release($0.tag) }
@@ -93,7 +101,7 @@ extension NodeLook {
         }
         guard let schematic = answer else { return }
         facts.observation.schematic = schematic
-        guard let bootID, let talos = facts.observation.talos else { return }
+        guard let bootID = facts.observation.bootID, let talos = facts.observation.talos else { return }
         facts.boot = BootFacts(bootID: bootID, talos: talos, schematic: schematic)
     }
 
@@ -137,6 +145,10 @@ extension NodeLook {
     private func askComponents(
         _ node: any TalosNode, _ role: NodeRole, _ facts: inout NodeFacts, _ silence: inout Bool
     ) async {
+        if let known = facts.boot?.components, known.version == facts.configuration?.version {
+            facts.configs = known.configs
+            return
+        }
         facts.configs[.kubelet] =
             await ask(&silence) { limit throws(TalosError) in try await node.kubeletConfig(within: limit) }
             ?? nil
@@ -156,6 +168,15 @@ extension TalosNode {
     func ownName(within limit: Duration) async throws(TalosError) -> String? {
         if let name = try await nodename(within: limit), !name.isEmpty { return name }
         return try await resource(.hostnameStatus, id: "hostname", within: limit)?.spec["hostname"]?.string
+    }
+}
+
+extension String {
+    /// Whether a node that says this name is the one that its cluster calls `node`: names of hosts have no case, and a
+    /// domain may follow.
+    func isName(of node: String) -> Bool {
+        let own = lowercased()
+        return own == node || own.prefix { $0 != "." } == node
     }
 }
 
