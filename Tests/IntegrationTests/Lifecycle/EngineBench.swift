@@ -139,6 +139,24 @@ struct EngineBench {
         }
     }
 
+    /// Carries out long calls while `body` runs.
+    func withLongCalls(_ body: () async throws -> Void) async throws {
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            let longCalls = longCalls
+            group.addTask { await longCalls.run() }
+            try await body()
+            group.cancelAll()
+        }
+    }
+
+    /// Asks for another release of Talos, with its installer.
+    mutating func want(talos: String) {
+        cluster.desired.talos = Release(talos) ?? cluster.desired.talos
+        for index in cluster.desired.nodes.indices {
+            cluster.desired.nodes[index].installer = "ghcr.io/siderolabs/installer:\(talos)"
+        }
+    }
+
     struct Halted: Error {
         var halt: Halt
     }

@@ -16,4 +16,28 @@ struct EngineTests {
         #expect(try await simulator.violations().isEmpty)
         await simulator.stop()
     }
+
+    @Test(
+        "Talos is upgraded by the call of the release that runs, node by node",
+        arguments: [("v1.11.6", "v1.12.3"), ("v1.13.0", "v1.13.1")])
+    func upgrade(from: String, to: String) async throws {
+        let simulator = try await TalosSimulator.start()
+        let snapshots = try TemporaryDirectory()
+        var bench = try await EngineBench(
+            simulator, name: "demo", controlPlanes: 3, workers: 1, talos: from,
+            snapshots: SnapshotDirectory(path: snapshots.path))
+        bench.cluster.desired.policy.upgrade.snapshot = true
+        try await bench.passes { $0.report.health.isHealthy && $0.record.operations.isEmpty }
+        bench.want(talos: to)
+        let wanted = try #require(Release(to))
+        try await bench.withLongCalls {
+            let pass = try await bench.passes { pass in
+                pass.record.operations.isEmpty
+                    && pass.observation.nodes.values.allSatisfy { $0.talos == wanted && $0.isWell }
+            }
+            #expect(pass.record.halt == nil && pass.record.snapshot != nil)
+        }
+        #expect(try await simulator.violations().isEmpty)
+        await simulator.stop()
+    }
 }
