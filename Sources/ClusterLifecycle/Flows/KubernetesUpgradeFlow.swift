@@ -94,7 +94,7 @@ extension KubernetesUpgradeFlow {
                 return "\(node.name) \(problem)"
             }
         }
-        return nil
+        return context.desired.fleetObstacle
     }
 
     /// Fetches the images first, so that no component is stopped for one that is not there.

@@ -121,7 +121,7 @@ package enum TalosUpgradeFlow: Flow {
             return true
         }
         let present = context.with(decision.record)
-        if let obstacle = Capacity(present).obstacle(to: node.name) {
+        if let obstacle = Capacity(present).obstacle(to: node.name) ?? context.desired.fleetObstacle {
             decision.waits.append(Wait("its upgrade to Talos \(hop) waits: \(obstacle)", node: node.name))
             return false
         }
