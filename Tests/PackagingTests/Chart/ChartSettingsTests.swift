@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import ClusterLifecycle
 import HTTP
 import Observability
 import StructuredData
@@ -67,6 +68,11 @@ struct ChartSettingsTests {
             "metrics": ["port": 2],
             "leaderElection": ["leaseDuration": "60s", "renewDeadline": "40s", "retryPeriod": "5s"],
             "configManagement": ["enabled": true, "layerNamespace": "site"],
+            "snapshots": ["existingClaim": "snapshots", "path": "/snapshots"],
+            "fleet": [
+                "waves": ["tier=canary", "tier in (a, b)"], "maxConcurrent": 3, "failureBudget": 0,
+                "soakTime": "1h",
+            ],
             "extraArgs": ["--leader-election-namespace=kube-system"],
         ])
         var expected = Settings()
@@ -87,6 +93,10 @@ struct ChartSettingsTests {
         expected.leaderElectionNamespace = "kube-system"
         expected.configManagement = true
         expected.layerNamespace = "site"
+        expected.snapshotDirectory = "/snapshots"
+        expected.fleet = FleetPolicy(
+            waves: ["tier=canary", "tier in (a, b)"].compactMap(LabelSelector.init), maximumAtOnce: 3,
+            failureBudget: 0, soakTime: .seconds(3600))
         #expect(try settings(objects) == expected)
     }
 

@@ -24,6 +24,21 @@
 {{- with .Values.configManagement.layerNamespace }}
 - --layer-namespace={{ . }}
 {{- end }}
+{{- if .Values.snapshots.existingClaim }}
+- --snapshot-directory={{ .Values.snapshots.path }}
+{{- end }}
+{{- range .Values.fleet.waves }}
+- {{ printf "--fleet-wave=%s" . | quote }}
+{{- end }}
+{{- with .Values.fleet.maxConcurrent }}
+- --fleet-max-concurrent={{ . }}
+{{- end }}
+{{- if ne (toString .Values.fleet.failureBudget) "" }}
+- --fleet-failure-budget={{ .Values.fleet.failureBudget }}
+{{- end }}
+{{- if ne .Values.fleet.soakTime "0s" }}
+- --fleet-soak-time={{ .Values.fleet.soakTime }}
+{{- end }}
 {{- end }}
 {{- if .Values.metrics.secure.enabled }}
 - --metrics-secure=true
