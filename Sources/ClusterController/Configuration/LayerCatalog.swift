@@ -39,8 +39,7 @@ package struct LayerCatalog: Sendable {
     {
         var gathering = Gathering(catalog: self, namespace: cluster.namespace)
         var layers = ResolvedLayers(
-            operatorWide: spec.nodeNameLayer
-                + operatorWide.filter { $0.concerns(cluster.labels) }
+            operatorWide: operatorWide.filter { $0.concerns(cluster.labels) }
                 .flatMap { gathering.layers(in: $0, for: nil) },
             cluster: gathering.layers(of: spec.patches),
             controlPlane: gathering.layers(of: spec.controlPlane.patches))

@@ -154,8 +154,7 @@ struct ConfigStep: Sendable {
     }
 
     private static func message(_ rendered: [RenderedNode]) -> String {
-        let layers = Set(rendered.flatMap(\.layers))
-            .subtracting(MachineConfigRenderer.lowestLayers + [ClusterSpec.nodeNameLayerName]).count
+        let layers = Set(rendered.flatMap(\.layers)).subtracting(MachineConfigRenderer.lowestLayers).count
         var warnings: [String] = []
         for warning in rendered.flatMap(\.warnings) where !warnings.contains(warning) {
             warnings.append(warning)

@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 import ClusterController
-import ClusterLifecycle
 import HTTP
 import Kubernetes
 import Observability
 import Platform
-import TalosAPI
 
 /// The ways to nodes and to the clusters they are, and what carries clusters on by them; one thread serves all.
 struct LifecycleConnections: Sendable {
@@ -17,21 +15,11 @@ struct LifecycleConnections: Sendable {
         _ settings: Settings, fence: WriteFence?, clock: any Clock, logger: Logger,
         notify: @escaping @Sendable (ObjectKey) -> Void
     ) throws(TransportError) {
-        let http = try HTTPEngine()
-        let nodes = NodeConnections(engine: http, userAgent: Version.userAgent, clock: clock)
-        let workloads = WorkloadClusters(userAgent: Version.userAgent, fence: fence, clock: clock) {
-            configuration throws(TransportError) in
-            try CurlTransport(configuration, engine: http)
-        }
         let longCalls = LongCalls(onEnd: notify)
         let directory = settings.snapshotDirectory
-        let engine = LifecycleEngine(
-            looking: ClusterObserver(
-                connector: nodes, workloads: workloads, longCalls: longCalls, clock: clock),
-            performing: ActionPerformer(
-                connector: nodes, workloads: workloads, longCalls: longCalls,
-                snapshots: directory.isEmpty ? nil : SnapshotDirectory(path: directory), fence: fence,
-                clock: clock),
+        let engine = try LifecycleEngine.connected(
+            userAgent: Version.userAgent, longCalls: longCalls,
+            snapshots: directory.isEmpty ? nil : SnapshotDirectory(path: directory), fence: fence,
             logger: logger, clock: clock)
         self.longCalls = longCalls
         management = LifecycleManagement(engine: engine, fleet: settings.fleet)
