@@ -92,12 +92,16 @@ extension Configuring {
         guard var operation = decision.record.operations[node.name], operation.step == .verifying,
             seen.stage == .running, let bootID = seen.bootID
         else { return }
+        let isResumed = operation.isHalted && decision.record.halt == nil
+        if operation.isHalted && !isResumed { return }
+        let limit = context.desired.policy.timeouts.reboot
         switch seen.config {
-        case .staged:
+        // One on which it stays staged for ever is not rebooted for ever.
+        case .staged where isResumed || operation.started + limit > context.now:
             operation.bootID = bootID
+            operation.isHalted = false
             operation.advance(to: .rebooting, at: context.now)
-        case .differs(let change)
-        where change.configDigest == digest && operation.isHalted && decision.record.halt == nil:
+        case .differs(let change) where change.configDigest == digest && isResumed:
             operation.isHalted = false
             operation.advance(to: .applying, at: context.now)
         default: return
@@ -108,6 +112,8 @@ extension Configuring {
     /// Stages the configuration on the empty node; whether it is to be rebooted now.
     private func stage(_ context: FlowContext, _ decision: inout LifecycleDecision) -> Bool {
         guard var operation = decision.record.operations[node.name] else { return false }
+        // It may have rebooted by itself since it was emptied: the boot that counts is the one that is to end.
+        if let bootID = context.observation(of: node.name).bootID { operation.bootID = bootID }
         let limit = context.desired.policy.timeouts.component
         switch context.observation(of: node.name).config {
         case .staged:

@@ -83,6 +83,50 @@ struct ConfigureFlowTests {
         #expect(cluster.decide().actions.map(\.kind) == [.reboot(.default)])
     }
 
+    @Test("A node that rebooted by itself before its change was staged is rebooted all the same")
+    func rebootedBefore() {
+        var cluster = Self.changed(["w0"], reboot: true)
+        cluster.desired.policy.drain.isEnabled = false
+        cluster.step(.notNow("connection refused"))
+        cluster.observed.nodes["w0"]?.bootID = "by itself"
+        #expect(cluster.step().map(\.kind) == [.apply(.staged)])
+        #expect(cluster.step().map(\.kind) == [.reboot(.default)])
+    }
+
+    @Test("A node on which the change stays staged for ever is not rebooted for ever")
+    func staysStaged() {
+        var cluster = Self.changed(["w0"], reboot: true)
+        cluster.desired.policy.drain.isEnabled = false
+        cluster.observed.nodes["w0"]?.config = .staged
+        cluster.record.nodes["w0"]?.appliedDigest = "before"
+        var reboots = 0
+        for _ in 0..<1000 {
+            if cluster.step().contains(where: { $0.kind == .reboot(.default) }) {
+                reboots += 1
+                cluster.observed.nodes["w0"]?.bootID = "boot \(reboots)"
+            }
+            cluster.pass(.seconds(60))
+        }
+        #expect(reboots <= 31 && cluster.record.halt?.reason == .rebootTimedOut)
+    }
+
+    @Test("A node that came back without its change gets it again only when somebody says to go on")
+    func cameBackWithout() {
+        var cluster = Self.changed(["w0"], reboot: true)
+        cluster.desired.policy.drain.isEnabled = false
+        cluster.step()
+        cluster.step()
+        cluster.observed.nodes["w0"]?.bootID = "another"
+        for _ in 0..<10 {
+            cluster.pass(.seconds(300))
+            #expect(cluster.step().isEmpty)
+        }
+        #expect(cluster.record.halt?.reason == .rebootTimedOut)
+        cluster.desired.resumeToken = "go on"
+        #expect(cluster.step().map(\.kind) == [.apply(.staged)])
+        #expect(cluster.step().map(\.kind) == [.reboot(.default)])
+    }
+
     @Test(
         "A lost reply is made up for by looking",
         arguments: [ActionResult.unknown("timed out"), .notNow("another apply is in progress")])
