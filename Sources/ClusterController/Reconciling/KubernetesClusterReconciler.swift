@@ -59,11 +59,9 @@ package struct KubernetesClusterReconciler: Reconciler {
 
         let owned = machines.list(ownedBy: cluster.metadata.uid)
         let before = ClusterMemory.Fingerprint(cluster, owned, configState(of: cluster))
-        var early: LifecycleResult?
-        if await isSettled(cluster, before) {
-            early = try await lookAgain(&cluster, owned)
-            guard early != nil else { return nextLook(at: key) }
-        }
+        let isSettled = await isSettled(cluster, before)
+        let early = isSettled ? try await lookAgain(&cluster, owned) : nil
+        if isSettled, early == nil { return nextLook(at: key) }
 
         // 1. Resource validation
         var outcome = ClusterOutcome(machines: owned)
@@ -78,10 +76,10 @@ package struct KubernetesClusterReconciler: Reconciler {
         if config.isPending { return .requeue(after: interval) }
         outcome.config = config.outcome
         let desired = MachineBuilder(cluster, spec, configs: config.references).machines()
-        let records = memory.records(of: key)
         let plan = MachinePlan(
             desired, clusterName: spec.clusterName, owned: owned, withheld: config.withheld,
-            keepsSurplus: spec.management == .full, find: machines.get, record: { records[$0] })
+            keepsSurplus: spec.management == .full, find: machines.get,
+            record: { [records = memory.records(of: key)] in records[$0] })
         if plan.createsOrDeletes, cluster.metadata == known.metadata { try await confirm(known) }
         let results = await carryOut(plan, for: cluster)
         if let conflict = results.conflict { throw conflict }
@@ -97,14 +95,12 @@ package struct KubernetesClusterReconciler: Reconciler {
         let subject = LifecycleSubject(spec, configs: config.nodeConfigs)
         let life = try await carryOn(&cluster, subject, early)
         if life.isPending { return .requeue(after: interval) }
-        outcome.lifecycle = life.outcome
-        outcome.machines = machines.list(ownedBy: cluster.metadata.uid)
+        outcome.take(life, machines.list(ownedBy: cluster.metadata.uid))
 
         // 6. Status update
         let isReported = try await report(StatusReport(cluster, outcome, at: clock.timestamp), outcome)
 
-        let error = config.error ?? results.error ?? leftError ?? fileError ?? life.error
-        if let error { throw error }
+        if let error = config.error ?? results.error ?? leftError ?? fileError ?? life.error { throw error }
         if isReported { log("Successfully reconciled cluster", results, of: key) }
         if plan.isSettled, !isReported, life.isQuiet {
             memory.settle(key, in: before)

@@ -67,6 +67,12 @@ package struct ClusterOutcome: Sendable, Hashable {
         deleted = results.deleted
     }
 
+    /// Adds what became of the cluster's life, after which `machines` exist.
+    mutating func take(_ life: LifecycleResult, _ machines: [Machine]) {
+        lifecycle = life.outcome
+        self.machines = machines
+    }
+
     /// The Machines that the specification asks for and that exist; all of them if it is invalid.
     var current: [Machine] {
         guard let desired else { return machines }

@@ -103,6 +103,7 @@ package struct DrainPolicy: Sendable, Hashable {
 
 /// How nodes are upgraded.
 package struct UpgradePolicy: Sendable, Hashable {
+    /// How nodes are rebooted.
     package enum RebootMode: String, Sendable, Hashable, CaseIterable {
         case `default` = "Default"
         case powercycle = "Powercycle"
@@ -121,6 +122,7 @@ package struct UpgradePolicy: Sendable, Hashable {
 
 /// What happens to machines that leave, and to all of them when the cluster is deleted.
 package struct DeletionPolicy: Sendable, Hashable {
+    /// What is done to a machine before it goes.
     package enum Reset: String, Sendable, Hashable, CaseIterable {
         /// The machine is deleted as it is: right for virtual machines, whose disks go along.
         case none = "None"
@@ -130,6 +132,7 @@ package struct DeletionPolicy: Sendable, Hashable {
         case force = "Force"
     }
 
+    /// What a reset wipes.
     package enum Wipe: String, Sendable, Hashable, CaseIterable {
         /// The partitions STATE and EPHEMERAL: Talos stays installed and comes up in maintenance mode.
         case ephemeral = "Ephemeral"

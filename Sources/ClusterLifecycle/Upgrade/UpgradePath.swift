@@ -47,6 +47,7 @@ package struct UpgradePath: Sendable, Hashable {
         self.hops = hops
     }
 
+    /// Whether there is a way, and how it begins.
     package var verdict: Verdict {
         guard let lowest = running.min(), let highest = running.max() else { return .there }
         if lowest == target, highest == target { return .there }

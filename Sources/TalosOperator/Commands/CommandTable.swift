@@ -4,7 +4,9 @@ import Talos
 /// All commands but `run` and `help`, in the order in which help names them.
 enum CommandTable {
     static let all: [CommandDefinition] =
-        [render] + secrets + [schematic, diff, validate, patch, importTOPF, importTalhelper] + live + [version]
+        [render] + secrets + [schematic, diff, validate, patch, importTOPF, importTalhelper] + live + [
+            version
+        ]
 
     /// The commands that begin with a word.
     static func commands(_ topic: String) -> [CommandDefinition] {

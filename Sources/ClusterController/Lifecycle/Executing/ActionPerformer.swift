@@ -1,7 +1,7 @@
+// SPDX-License-Identifier: Apache-2.0
 package import ClusterLifecycle
 package import Kubernetes
 package import Platform
-// SPDX-License-Identifier: Apache-2.0
 import StructuredData
 package import TalosAPI
 

@@ -1,7 +1,7 @@
+// SPDX-License-Identifier: Apache-2.0
 import ClusterLifecycle
 import HTTP
 import PKI
-// SPDX-License-Identifier: Apache-2.0
 import Platform
 import Talos
 import TalosAPI

@@ -1,6 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
 import ClusterLifecycle
 import Kubernetes
-// SPDX-License-Identifier: Apache-2.0
 import TalosAPI
 
 /// What was seen through a cluster's own Kubernetes API.

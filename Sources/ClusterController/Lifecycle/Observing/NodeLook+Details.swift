@@ -1,6 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
 import ClusterLifecycle
 import Platform
-// SPDX-License-Identifier: Apache-2.0
 import StructuredData
 import TalosAPI
 

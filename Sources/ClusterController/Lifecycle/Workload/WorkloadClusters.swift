@@ -1,7 +1,7 @@
+// SPDX-License-Identifier: Apache-2.0
 package import HTTP
 package import Kubernetes
 package import Platform
-// SPDX-License-Identifier: Apache-2.0
 import Talos
 
 /// The ways to the Kubernetes of all managed clusters.
