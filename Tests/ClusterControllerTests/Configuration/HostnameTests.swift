@@ -32,7 +32,7 @@ struct HostnameTests {
     @Test("A layer may name a node otherwise")
     func layer() throws {
         let fixture = try ConfigFixture(
-            #"{"management": "Full", "patches": [{"patch": {"machine": {"network": {"hostname": "x"}}}}]}"#,
+            #"{"management": "Full", "patches": [{"machine": {"network": {"hostname": "x"}}}]}"#,
             talos: "v1.11.6")
         #expect(
             try fixture.render("simple-cp-0").configuration["machine", "network", "hostname"]?.string == "x")

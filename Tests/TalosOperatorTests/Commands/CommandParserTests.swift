@@ -107,7 +107,7 @@ struct CommandParserTests {
             (["--kubeconfig"], "--kubeconfig: the value is missing"),
             (
                 ["walk"],
-                "unknown command \"walk\": must be run, render, secrets, schematic, diff, validate, patch, import, version or help"
+                "unknown command \"walk\": must be run, render, secrets, schematic, diff, validate, patch, import, apply, bootstrap, health, nodes, upgrade, reset, kubeconfig, talosconfig, version or help"
             ),
         ])
     func wrongValues(arguments: [String], message: String) {
