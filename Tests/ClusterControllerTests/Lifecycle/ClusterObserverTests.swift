@@ -92,6 +92,24 @@ struct ClusterObserverTests {
         #expect(second.observation.nodes["demo-cp-0"]?.contact == .configured)
     }
 
+    @Test("What cannot change without a boot is asked for again only after one")
+    func sameBoot() async throws {
+        let fixture = try EngineFixture()
+        let nodes = try fixture.runAll()
+        let observer = fixture.observer
+        _ = await observer.look(at: fixture.cluster, fixture.record, .close)
+        _ = await observer.look(at: fixture.cluster, fixture.record, .close)
+        let name = ResourceKind.nodename.type
+        #expect(nodes[0].calls.filter { $0 == name || $0 == "version" } == [name, "version"])
+        nodes[0].change { state in
+            state.bootID = "boot-2"
+            state.tag = "v1.12.4"
+        }
+        let look = await observer.look(at: fixture.cluster, fixture.record, .close)
+        #expect(look.observation.nodes["demo-cp-0"]?.talos == Release("v1.12.4"))
+        #expect(nodes[0].calls.filter { $0 == name || $0 == "version" }.count == 4)
+    }
+
     @Test("What a node does not answer stays unknown, and one that falls silent is asked nothing more")
     func unknown() async throws {
         let fixture = try EngineFixture()
