@@ -100,6 +100,12 @@ extension Disturbance {
         return wait("is not taken down yet: \(message)", operation, limit, &decision)
     }
 
+    /// Whether pods are on a node that was emptied, or may come: somebody has made it schedulable since.
+    func isOccupied(_ context: FlowContext) -> Bool {
+        guard drains(context), case .there(let found) = kubernetesNode(context) else { return false }
+        return !found.isUnschedulable || found.evictablePods != 0
+    }
+
     /// What Kubernetes says about the node.
     private enum Found {
         case unknown(String)

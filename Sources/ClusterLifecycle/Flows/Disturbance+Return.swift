@@ -21,6 +21,8 @@ extension Disturbance {
         let isDown = !observed.isConfigured || observed.stage != .running
         let isAsked = operation.attempts > 0 && context.now < again
         if !isDown, !isAsked {
+            // Much time may have gone by since it was emptied.
+            if isOccupied(context) { return .go(.cordoning) }
             // Nothing that another node did in the meantime may turn this into the second one down.
             var obstacles = obstacles(context)
             if operation.bootID == nil { obstacles.append("its boot ID is not known") }

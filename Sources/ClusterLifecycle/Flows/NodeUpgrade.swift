@@ -174,6 +174,10 @@ struct NodeUpgrade {
         if operation.attempts > 0, context.now < operation.since + pause * operation.attempts {
             return wait("was asked to install Talos \(release)", operation, limit, &decision)
         }
+        if call != .lifecycle, disturbance.isOccupied(context) {
+            decision.record.operations[node.name]?.advance(to: .cordoning, at: context.now)
+            return wait("is emptied once more", operation, limit, &decision)
+        }
         var obstacles = disturbance.obstacles(context.with(decision.record))
         if let halt = decision.record.halt { obstacles.append("halted: \(halt.reason.rawValue)") }
         guard obstacles.isEmpty else {

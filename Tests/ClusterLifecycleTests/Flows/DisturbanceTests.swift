@@ -18,6 +18,9 @@ struct DisturbanceTests {
             if [.rebooting, .verifying, .settling, .uncordoning].contains(step) {
                 self.cluster.record.operations[node]?.bootID = "boot-\(node)"
             }
+            if step == .rebooting {
+                kubernetes { ($0.isUnschedulable, $0.isCordonedByUs, $0.evictablePods) = (true, true, 0) }
+            }
         }
 
         var name: String { disturbance.node.name }
@@ -195,6 +198,20 @@ struct DisturbanceTests {
         #expect(one.actions() == [.reboot(.default)])
         one.absorb(.notNow("busy"), .reboot(.default))
         #expect(one.actions() == [.reboot(.default)], "nothing was done, so there is nothing to wait for")
+    }
+
+    @Test(
+        "A node that was made schedulable meanwhile, or has pods again, is emptied once more before it goes down"
+    )
+    func occupied() {
+        var one = Case(node: "w0", step: .rebooting)
+        one.kubernetes { $0.isUnschedulable = false }
+        #expect(one.actions() == [.cordon] && one.step == .cordoning)
+        var filled = Case(node: "w0", step: .rebooting)
+        filled.kubernetes { $0.evictablePods = 1 }
+        #expect(filled.actions() == [.drain(force: false)] && filled.step == .draining)
+        filled.kubernetes { $0.evictablePods = 0 }
+        #expect(filled.actions() == [.reboot(.default)])
     }
 
     @Test("A reboot that was refused or never shows halts")
