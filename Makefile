@@ -174,6 +174,12 @@ sanitize: test-deps ## Run every test under either sanitizer, with the program b
 fuzz: build-deps ## Look SECONDS=60 for inputs that break each parser, or TARGET=yaml alone
 	hack/fuzz.sh $(SECONDS) $(TARGET)
 
+.PHONY: check-lifecycle
+check-lifecycle: build-deps ## Random lives of clusters (SEED, RUNS=100 of each scenario), and SAMPLE=100 single mishaps, or all
+	@echo "Once more: make check-lifecycle SEED=$(SEED)"
+	CHECKER_SEED=$(SEED) CHECKER_RUNS=$(or $(RUNS),100) CHECKER_SAMPLE=$(or $(SAMPLE),100) hack/test.sh $(SWIFT_FLAGS) \
+	    --filter '^ClusterLifecycleTests\.(Random|Sweep)Tests/'
+
 .PHONY: chaos
 chaos: test-deps ## Random work under random faults (SEED, MINUTES=5), then every fault in its long form; or TEST=name
 	@echo "Once more: make chaos SEED=$(SEED) MINUTES=$(or $(MINUTES),5)"

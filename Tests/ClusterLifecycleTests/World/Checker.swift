@@ -148,7 +148,7 @@ struct Checker: Sendable {
     private mutating func noteRest(_ index: Int) {
         guard case .decided(let pass) = operators[index].stage else { return }
         let isQuiet = pass.decision.actions.isEmpty && pass.decision.record == pass.context.record
-        guard world.unmetGoal == nil else {
+        guard world.unmetGoal == nil, world.isKubernetesReachable || world.isDeleted else {
             (quietPasses, restlessPasses) = (0, 0)
             return
         }
@@ -235,6 +235,9 @@ extension World {
         kubernetes.pods.removeAll { $0.app == "blocked" }
         for index in etcds.indices { etcds[index].alarms = [:] }
     }
+
+    /// Whether the cluster is to go, so that nobody is to be reached in the end.
+    var isDeleted: Bool { management.specification.isDeleted }
 
     /// What is not as the user wants it; nil if everything is.
     var unmetGoal: String? {

@@ -102,6 +102,7 @@ extension World {
         guard let index = index(of: name), !nodes[index].isDead else { return }
         change(&nodes[index], now)
         nodes[index].lastFault = now
+        lastFault = now
         if nodes[index].disturber == nil {
             nodes[index].disturber = .world
             nodes[index].disturbedAt = now

@@ -157,6 +157,7 @@ extension World {
         management.incarnations += 1
         management.machines[machine].incarnation = management.incarnations
         management.machines[machine].isReady = false
+        lastFault = now
         nodes.removeAll { $0.name == name }
     }
 

@@ -189,7 +189,6 @@ extension World {
             let isWanted = desired.nodes.contains { $0.name == other.name && !$0.isSurplus }
             return other.role == .controlPlane && other.name != node.name && (isWanted || isMember(other))
         }
-        let isSurprised = others.contains { isFresh($0.name, situation) }
         for other in others where other.disturber == .us && !isFresh(other.name, situation) {
             violate(.oneControlPlane, "\(action.text) while \(other.name) is down")
         }
@@ -198,7 +197,9 @@ extension World {
         where other.disturber == .world && other.disturbedAt < situation.seenAt && isTemporary {
             violate(.othersWell, "\(action.text) while \(other.name) is down")
         }
-        guard let left = quorum(without: node.name, leaving: false), !isSurprised else { return }
+        guard let left = quorum(without: node.name, leaving: false), lastFault < situation.seenAt else {
+            return
+        }
         if left.before == 1, isTemporary { return }
         if left.up < left.needed, hasQuorum(0) {
             violate(.quorum, "\(action.text): \(left.up) voters, \(left.needed) are needed")
@@ -219,8 +220,6 @@ extension World {
             node.isServing(at: now),
             let object = kubernetes.nodes[node.name], object.isReady, !isFresh(node.name, situation)
         else { return }
-        // The only node of a cluster cannot be emptied.
-        guard kubernetes.nodes.count > 1 else { return }
         let pods = evictable(on: node.name).count { kubernetes.pods[$0].goneAt == nil }
         if pods > 0 { violate(.drainedFirst, "\(action.text) with \(pods) pods") }
         if !object.isUnschedulable { violate(.drainedFirst, "\(action.text), schedulable") }
@@ -250,9 +249,9 @@ extension World {
     }
 
     private mutating func judgeLeaving(_ name: String, _ situation: Situation) {
-        guard !situation.desired.isBeingDeleted, let left = quorum(without: name, leaving: true) else {
-            return
-        }
+        guard !situation.desired.isBeingDeleted, lastFault < situation.seenAt,
+            let left = quorum(without: name, leaving: true)
+        else { return }
         if left.up < left.needed {
             violate(.quorum, "\(name) leaves etcd: \(left.up) of \(left.needed) stay")
         }
@@ -272,7 +271,7 @@ extension World {
         let voters = etcds[main].voters
         let up = voters.count { $0 != id && isUp($0, in: main) }
         let needed = (voters.count - (member.isLearner ? 0 : 1)) / 2 + 1
-        if up < needed, hasQuorum(main), !nodes.contains(where: { isFresh($0.name, situation) }) {
+        if up < needed, hasQuorum(main), lastFault < situation.seenAt {
             violate(.quorum, "the member of \(member.node) is taken out: \(up) of \(needed) stay")
         }
     }

@@ -130,5 +130,43 @@ extension Scenario {
         }
     }
 
-    static let all = creations + configurations + scales + deletions
+    static let upgrades = [
+        Scenario("Talos 1.12 to 1.13", 3, 2).then("1.13") { $0.talos = Release(minor: 13) },
+        Scenario("Talos 1.11 to 1.13", 3, 2, talos: 11, kubernetes: 33).then("1.13") {
+            $0.talos = Release(minor: 13)
+        },
+        Scenario("Talos 1.13.0 to 1.13.1", 3, 1, talos: 13).then("1.13.1") {
+            $0.talos = Release(minor: 13, patch: 1)
+        },
+        Scenario("Talos 1.6 to 1.7, one node", 1, 0, talos: 6, kubernetes: 28).then("1.7") {
+            $0.talos = Release(minor: 7)
+        },
+        Scenario("Talos 1.6 to 1.7", 3, 1, talos: 6, kubernetes: 28).then("1.7") {
+            $0.talos = Release(minor: 7)
+        },
+        Scenario("Talos 1.7 to 1.9, staged", 3, 1, talos: 7, kubernetes: 29) {
+            $0.policy.upgrade.stage = true
+        }
+        .then("1.9") { $0.talos = Release(minor: 9) },
+        Scenario("other extensions", 3, 2, talos: 13).then("schematic") { $0.schematic = "tools" },
+        Scenario("Talos with a snapshot", 3, 0, talos: 12) { $0.policy.upgrade.snapshot = true }
+            .then("1.13") { $0.talos = Release(minor: 13) },
+        Scenario("Talos with approval", 3, 1) { $0.policy.rollout.approval = .manual }
+            .then("1.13") { $0.talos = Release(minor: 13) },
+        Scenario("Kubernetes 1.34 to 1.35", 3, 2).then("1.35") { $0.kubernetes = Release(minor: 35) },
+        Scenario("Kubernetes of one node", 1, 0).then("1.35") { $0.kubernetes = Release(minor: 35) },
+        Scenario("Talos, Kubernetes, config, size", 3, 1, talos: 12).then("all") {
+            $0.talos = Release(minor: 13)
+            $0.kubernetes = Release(minor: 35)
+            $0.live = 1
+            $0.workers = 2
+        },
+        Scenario("Talos with many workers", 1, 6) { $0.policy.rollout.maxUnavailable = .count(3) }
+            .then("1.13") { $0.talos = Release(minor: 13) },
+    ]
+
+    /// Where each of them begins.
+    static let starts = Dictionary(uniqueKeysWithValues: all.map { ($0.name, $0.start(seed: Effort.seed)) })
+
+    static let all = creations + configurations + scales + deletions + upgrades
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import ClusterLifecycle
+import TestSupport
 
 /// The one thing that goes wrong in a run of a sweep.
 enum Incident: Sendable, Hashable, CustomStringConvertible {
@@ -35,28 +36,64 @@ struct Sweep {
     /// The first run that broke a rule, with its trace.
     var failure: String?
 
-    /// Goes through a scenario once with nothing wrong, and from each of its requests and writes on with every incident.
+    /// Goes through a scenario once with nothing wrong, and from its requests and writes on with every incident.
     ///
-    /// `stride` leaves requests out, beginning at `first`.
-    init(_ start: Checker, _ incidents: [Incident], first: Int = 0, stride: Int = 1) {
+    /// Of all pairs of a request and an incident of a group it takes `sample`, which the seed chooses; nil for all of them.
+    init(_ start: Checker, _ groups: [[Incident]], sample: Int?, seed: UInt64) {
         var base = start
+        var samples = groups.map { _ in Reservoir(sample, seed) }
         base.run(visiting: { checker in
             defer { boundaries += 1 }
-            guard failure == nil, boundaries >= first, (boundaries - first).isMultiple(of: stride) else {
-                return
-            }
-            for incident in incidents {
-                var fork = checker
-                fork.meet(incident)
-                fork.run()
-                runs += 1
-                passes += fork.passes
-                guard fork.isBroken else { continue }
-                failure = "\(incident) at \(boundaries): \(Self.replay(start, incident, at: boundaries))"
-                return
+            for (group, incidents) in groups.enumerated() {
+                for incident in incidents {
+                    let fork = Fork(checker: checker, incident: incident, boundary: boundaries)
+                    if sample == nil { run(fork, start) } else { samples[group].offer(fork) }
+                }
             }
         })
+        for fork in samples.flatMap(\.kept) { run(fork, start) }
         if base.isBroken { failure = "with nothing wrong: " + Self.replay(start, nil, at: 0) }
+    }
+
+    private mutating func run(_ fork: Fork, _ start: Checker) {
+        guard failure == nil else { return }
+        var checker = fork.checker
+        checker.meet(fork.incident)
+        checker.run()
+        runs += 1
+        passes += checker.passes
+        guard checker.isBroken else { return }
+        let report = Self.replay(start, fork.incident, at: fork.boundary)
+        failure = "\(fork.incident) at \(fork.boundary): \(report)"
+    }
+
+    /// A point at which something goes wrong.
+    private struct Fork {
+        var checker: Checker
+        var incident: Incident
+        var boundary: Int
+    }
+
+    /// So many of all that it is offered, each as likely as any other.
+    private struct Reservoir {
+        private(set) var kept: [Fork] = []
+        private var offered = 0
+        private let size: Int
+        private var random: SeededGenerator
+
+        init(_ size: Int?, _ seed: UInt64) {
+            self.size = size ?? 0
+            random = SeededGenerator(seed: seed)
+        }
+
+        mutating func offer(_ fork: Fork) {
+            offered += 1
+            if kept.count < size {
+                kept.append(fork)
+            } else if size > 0, case let place = random.number(0...offered - 1), place < size {
+                kept[place] = fork
+            }
+        }
     }
 
     /// The same run once more, with its trace.

@@ -26,6 +26,8 @@ struct World: Sendable {
     var nodes: [SimulatedNode] = []
     var etcds: [SimulatedEtcd] = []
     var kubernetes = SimulatedKubernetes()
+    /// When the world last did something to a node that nobody could have known.
+    var lastFault = Int.min
     /// Nodes whose object was deleted and that have not been started since.
     var deletedNodes: Set<String> = []
     /// Node objects that a user made unschedulable.
