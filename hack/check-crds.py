@@ -105,6 +105,7 @@ BAD = [
     ("rollout.drain.timeout", "5 minutes", "spec.rollout.drain.timeout"),
     ("rollout.drain.timeout", 300, "spec.rollout.drain.timeout"),
     ("rollout.drain.onTimeout", "Delete", "spec.rollout.drain.onTimeout"),
+    ("rollout.settle", "half a minute", "spec.rollout.settle"),
     ("driftPolicy", "Ignore", "spec.driftPolicy"),
     ("upgrade.rebootMode", "Kexec", "spec.upgrade.rebootMode"),
     ("upgrade.stage", "yes", "spec.upgrade.stage"),

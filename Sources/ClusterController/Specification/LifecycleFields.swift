@@ -16,6 +16,7 @@ struct LifecycleFields {
         var policy = LifecyclePolicy()
         policy.rollout = Self.rollout(spec["rollout"])
         policy.drain = Self.drain(spec["rollout"]["drain"])
+        policy.timeouts.settle = Self.duration(spec["rollout"]["settle"]) ?? policy.timeouts.settle
         policy.drift = spec["driftPolicy"].choice() ?? policy.drift
         policy.upgrade = Self.upgrade(spec["upgrade"])
         policy.windows = Self.windows(spec["upgrade"]["windows"])

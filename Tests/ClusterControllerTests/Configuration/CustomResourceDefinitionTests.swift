@@ -260,8 +260,12 @@ struct CustomResourceDefinitionTests {
         try expect("deletion.reset", policy.deletion.reset)
         try expect("deletion.wipe", policy.deletion.wipe)
         #expect(try cluster("rollout.drain.enabled")["default"]?.bool == policy.drain.isEnabled)
-        let timeout = try #require(cluster("rollout.drain.timeout")["default"]?.string)
-        #expect(GoDuration(timeout).map { .nanoseconds($0.nanoseconds) } == policy.drain.timeout)
+        for (path, standard) in [
+            ("rollout.drain.timeout", policy.drain.timeout), ("rollout.settle", policy.timeouts.settle),
+        ] {
+            let text = try #require(cluster(path)["default"]?.string)
+            #expect(GoDuration(text).map { .nanoseconds($0.nanoseconds) } == standard, "\(path)")
+        }
         #expect(try cluster("upgrade.stage")["default"]?.bool == policy.upgrade.stage)
         #expect(try cluster("upgrade.snapshot")["default"]?.bool == policy.upgrade.snapshot)
         #expect(try cluster("deletion.retainSecrets")["default"]?.bool == policy.deletion.retainSecrets)

@@ -25,7 +25,8 @@ struct LifecycleFieldsTests {
             """
             {"management": "Full", "paused": true, "driftPolicy": "Stage",
              "rollout": {"approval": "Manual", "mode": "NoReboot", "maxUnavailable": "20%",
-                         "drain": {"enabled": false, "timeout": "1h30m", "onTimeout": "Force"}},
+                         "drain": {"enabled": false, "timeout": "1h30m", "onTimeout": "Force"},
+                         "settle": "2m"},
              "upgrade": {"rebootMode": "Powercycle", "stage": true, "snapshot": true,
                          "hops": {"v1.12": "v1.12.7"},
                          "windows": ["Sun 02:00 4h", "Sat,Mon-Wed 23:30 2h30m"]},
@@ -38,6 +39,7 @@ struct LifecycleFieldsTests {
         policy.drain.isEnabled = false
         policy.drain.timeout = .seconds(5400)
         policy.drain.onTimeout = .force
+        policy.timeouts.settle = .seconds(120)
         policy.drift = .stage
         policy.upgrade.rebootMode = .powercycle
         policy.upgrade.stage = true
@@ -55,8 +57,8 @@ struct LifecycleFieldsTests {
 
     private static let amountRule =
         #"must be a number of nodes from 1 to 5000, or a share from "1%" to "100%", not "#
-    private static let durationRule =
-        "spec.rollout.drain.timeout: must be a duration such as 5m or 1h30m, from 1s to 24h, not "
+    private static let lengthRule = "must be a duration such as 5m or 1h30m, from 1s to 24h, not "
+    private static let durationRule = "spec.rollout.drain.timeout: \(lengthRule)"
 
     @Test(
         "What is wrong is named with its path, what is there and what is allowed",
@@ -86,6 +88,7 @@ struct LifecycleFieldsTests {
             (#"{"rollout": {"drain": {"timeout": "5"}}}"#, #"\#(durationRule)"5""#),
             (#"{"rollout": {"drain": {"timeout": "-5m"}}}"#, #"\#(durationRule)"-5m""#),
             (#"{"rollout": {"drain": {"timeout": "25h"}}}"#, #"\#(durationRule)"25h""#),
+            (#"{"rollout": {"settle": "0s"}}"#, #"spec.rollout.settle: \#(lengthRule)"0s""#),
             (
                 #"{"rollout": {"drain": {"onTimeout": "Delete"}}}"#,
                 #"spec.rollout.drain.onTimeout: must be Halt or Force, not "Delete""#
