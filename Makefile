@@ -186,6 +186,10 @@ chaos: test-deps ## Random work under random faults (SEED, MINUTES=5), then ever
 	FAULT_FORM=long CHAOS_SEED=$(SEED) CHAOS_MINUTES=$(or $(MINUTES),5) hack/test.sh $(SWIFT_FLAGS) \
 	    --filter '$(CHAOS_TESTS)'
 
+.PHONY: end-to-end
+end-to-end: test-deps ## Whole lives of clusters on simulated machines, the operator killed and unanswered at every request
+	END_TO_END=long hack/test.sh $(SWIFT_FLAGS) --filter '^IntegrationTests\.EndToEnd'
+
 .PHONY: soak
 soak: release control-plane ## 20 writers and random faults (SEED, MINUTES=30); memory and descriptors as JSON lines
 	@echo "Once more: make soak SEED=$(SEED) MINUTES=$(or $(MINUTES),30)"

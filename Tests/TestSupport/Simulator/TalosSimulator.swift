@@ -98,16 +98,18 @@ package final class TalosSimulator: Sendable {
     }
 
     /// Lets each Machine of an API server become a node, and writes its status and its address there.
+    ///
+    /// - `namespace`: that of the Machines; all if nil.
     package func provideMachines(
         kubeconfig: String, talosVersion: String = "v1.12.3", schematic: String = "",
-        kubernetes: Kubernetes = .model
+        kubernetes: Kubernetes = .model, namespace: String? = nil
     ) async throws {
-        try await post(
-            "/provider",
-            [
-                "kubeconfig": .string(kubeconfig), "version": .string(talosVersion),
-                "schematic": .string(schematic), "kubernetes": .string(kubernetes.rawValue),
-            ])
+        var body: JSONValue = [
+            "kubeconfig": .string(kubeconfig), "version": .string(talosVersion),
+            "schematic": .string(schematic), "kubernetes": .string(kubernetes.rawValue),
+        ]
+        if let namespace { body = body.mergePatched(with: ["namespace": .string(namespace)]) }
+        try await post("/provider", body)
     }
 
     /// Gives a cluster pods that come again when they are evicted; `minimum` of them must always be there.

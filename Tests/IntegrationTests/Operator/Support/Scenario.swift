@@ -120,6 +120,11 @@ final class Scenario: Sendable {
         }
     }
 
+    /// All that each operator has logged.
+    var logs: [String] {
+        operators.withLock { $0 }.map { $0.process.lines.joined(separator: "\n") }
+    }
+
     private func showLogs() {
         for process in operators.withLock({ $0 }) {
             // At once, so that no other test's lines come between.
