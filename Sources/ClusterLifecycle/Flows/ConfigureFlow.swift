@@ -20,6 +20,7 @@ package enum ConfigureFlow: Flow {
             Configuring(node, digest).advance(context, &decision)
             isUnderWay = isUnderWay || decision.record.operations[name] != nil
         }
+        uncordon(context.with(decision.record), &decision)
         let isPending = begin(context.with(decision.record), &decision)
         if isUnderWay || isPending { decision.wake(within: .seconds(10)) }
         return isUnderWay || isPending ? .busy : .clear
@@ -57,6 +58,20 @@ package enum ConfigureFlow: Flow {
 }
 
 extension ConfigureFlow {
+    /// Makes nodes schedulable that we have made unschedulable and that nothing is done to: what it was for was lost, as
+    /// when the machine was replaced meanwhile.
+    private static func uncordon(_ context: FlowContext, _ decision: inout LifecycleDecision) {
+        guard context.beginningObstacle == nil, context.observed.kubernetes.isReachable else { return }
+        for node in context.desired.nodes
+        where !node.isSurplus && !node.isMachineLeaving && context.record.operations[node.name] == nil
+            && context.observed.kubernetes.nodes[node.name]?.isCordonedByUs == true
+        {
+            let kind = NodeOperation.Kind.configure(digest: node.configDigest ?? "")
+            decision.record.operations[node.name] = NodeOperation(kind, .uncordoning, at: context.now)
+            Configuring(node, node.configDigest ?? "").advance(context.with(decision.record), &decision)
+        }
+    }
+
     /// Begins what may be begun; whether there is anything left that is to be done and may be as far as people go.
     private static func begin(_ context: FlowContext, _ decision: inout LifecycleDecision) -> Bool {
         let plans = context.desired.nodes.compactMap { ConfigChangePlan($0, context) }

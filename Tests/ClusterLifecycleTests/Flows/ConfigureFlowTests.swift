@@ -45,6 +45,23 @@ struct ConfigureFlowTests {
         #expect(decision.actions.isEmpty && cluster.decide().actions.isEmpty)
     }
 
+    @Test(
+        "A node that we made unschedulable and that nothing is done to takes pods again; that of others does not"
+    )
+    func leftCordoned() {
+        var cluster = Self.changed([])
+        for name in ["w0", "w1"] { cluster.observed.kubernetes.nodes[name]?.isUnschedulable = true }
+        cluster.observed.kubernetes.nodes["w0"]?.isCordonedByUs = true
+        var paused = cluster
+        paused.desired.isPaused = true
+        #expect(paused.decide().actions.isEmpty)
+        #expect(cluster.decide().requests == ["w0 uncordon"])
+        #expect(cluster.record.operations["w0"]?.step == .uncordoning)
+        cluster.observed.kubernetes.nodes["w0"]?.isUnschedulable = false
+        cluster.observed.kubernetes.nodes["w0"]?.isCordonedByUs = false
+        #expect(cluster.decide().actions.isEmpty && cluster.record.operations.isEmpty)
+    }
+
     @Test("With a reboot: emptied first, then staged and rebooted, then well, then schedulable again")
     func reboot() {
         var cluster = Self.changed(["w0"], reboot: true)
