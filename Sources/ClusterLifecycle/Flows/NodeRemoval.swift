@@ -70,9 +70,9 @@ struct NodeRemoval {
     /// A control-plane node without a member is a worker as far as etcd is concerned.
     private func disturbance(_ operation: NodeOperation) -> Disturbance {
         var node = leaving.node
-        if operation.memberID == nil { node.role = .worker }
-        var disturbance = Disturbance(
-            node, middle: operation.memberID == nil ? .resetting : .forfeiting)
+        let isMember = operation.memberID.map { !context.isGone($0, of: name) } ?? false
+        if !isMember { node.role = .worker }
+        var disturbance = Disturbance(node, middle: isMember ? .forfeiting : .resetting)
         disturbance.mayBeUnregistered = true
         disturbance.leavesEtcd = true
         disturbance.tolerated = [name]
@@ -141,9 +141,9 @@ extension NodeRemoval {
         guard let member = operation.memberID else {
             return decision.advance(name, to: .resetting, context)
         }
-        // One that answers again counts for the quorum as long as it is there, and can leave by itself.
+        // One that answers again counts for the quorum as long as it is there, and is emptied and leaves by itself.
         if leaving.condition == .alive, context.observed.etcd.statuses[name]?.memberID == member {
-            return decision.advance(name, to: .leavingEtcd, context)
+            return decision.advance(name, to: .cordoning, context)
         }
         if MemberRemoval.advance(name, member, context, &decision) {
             decision.advance(name, to: .resetting, context)
@@ -156,6 +156,10 @@ extension NodeRemoval {
         let step = ResetStep(
             name: name, isGraceful: isGraceful && context.record.bootstrap?.isConfirmed == true)
         guard leaving.hasMachineObject else { return decision.advance(name, to: .deletingNode, context) }
+        // It was taken for dead when it was to be emptied, or somebody has made it schedulable since.
+        if operation.attempts == 0, leaving.condition == .alive, disturbance(operation).isOccupied(context) {
+            return decision.advance(name, to: .cordoning, context)
+        }
         switch step.advance(context, &decision) {
         case .waiting: break
         case .over: decision.advance(name, to: .deletingNode, context)

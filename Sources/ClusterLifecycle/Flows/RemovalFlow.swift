@@ -39,8 +39,6 @@ enum RemovalFlow: Flow {
         case .forfeitLeadership where isRefused:
             // Leaving gives the leadership up too, only less smoothly.
             record.operations[name]?.advance(to: .leavingEtcd, at: context.now)
-        case .deleteMachine where result == .done || result == .alreadyDone:
-            record.operations[name] = nil
         case .reset where isRefused:
             record.stop(.resetFailed, words(record, name, "refuses to be reset"), on: name, context)
         case _ where isRefused:

@@ -192,6 +192,46 @@ struct RemovalFlowTests {
         #expect(log == ["removeMember f000000000000003 through c0", "deleteNode c2", "deleteMachine c2"])
     }
 
+    @Test("A node that was taken for dead and answers again is emptied, and leaves by itself")
+    func backAgain() {
+        var cluster = Cluster(controlPlane: 2, workers: 0)
+        cluster.change("c1") { $0.isSurplus = true }
+        cluster.begin(.remove, .removingMember, on: "c1")
+        cluster.record.operations["c1"]?.memberID = Cluster.member("c1")
+        cluster.observed.kubernetes.nodes["c1"]?.evictablePods = 2
+        let log = cluster.settle()
+        #expect(log.prefix(3) == ["cordon c1", "drain c1", "leaveEtcd c1"], "\(log)")
+        #expect(log.last == "deleteMachine c1")
+    }
+
+    @Test("A node that answers again just before it is reset is emptied first")
+    func backBeforeReset() {
+        var cluster = Cluster()
+        cluster.desired.policy.deletion.reset = .force
+        cluster.change("w1") { $0.isSurplus = true }
+        cluster.begin(.remove, .resetting, on: "w1")
+        cluster.observed.kubernetes.nodes["w1"]?.evictablePods = 2
+        let log = cluster.settle()
+        #expect(log.prefix(3) == ["cordon w1", "drain w1", "reset SystemDisk w1"], "\(log)")
+    }
+
+    @Test("The Node of a kubelet that registers when its Machine is deleted is deleted after it")
+    func registeredLate() {
+        var cluster = Cluster()
+        cluster.change("w1") { $0.isSurplus = true }
+        cluster.begin(.remove, .deletingMachine, on: "w1")
+        let node = cluster.observed.kubernetes.nodes.removeValue(forKey: "w1")
+        let actions = cluster.decide().actions
+        #expect(actions.map(Cluster.words) == ["deleteMachine w1"])
+        for action in actions { cluster.answer(.done, action) }
+        cluster.desired.nodes.removeAll { $0.name == "w1" }
+        cluster.observed.nodes["w1"] = nil
+        cluster.observed.kubernetes.nodes["w1"] = node
+        #expect(cluster.decide().actions.map(Cluster.words) == ["deleteNode w1"])
+        cluster.observed.kubernetes.nodes["w1"] = nil
+        #expect(cluster.decide().actions.isEmpty && cluster.record.operations.isEmpty)
+    }
+
     @Test("A node that has only just gone silent is waited for, and not taken for dead")
     func silent() {
         var cluster = Cluster()
