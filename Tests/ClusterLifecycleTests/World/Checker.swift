@@ -53,7 +53,7 @@ struct Checker: Sendable {
         next.edits = edits
         next.mayHalt = mayHalt
         next.random = SeededGenerator(seed: seed &+ 0x5EED)
-        next.world.random = SeededGenerator(seed: seed)
+        next.world.random = SeededGenerator(seed: seed &+ 0xB0A7)
         next.resetCounters()
         return next
     }
@@ -234,6 +234,7 @@ extension World {
         kubernetes.apps.removeAll { $0.name == "blocked" }
         kubernetes.pods.removeAll { $0.app == "blocked" }
         for index in etcds.indices { etcds[index].alarms = [:] }
+        noteRecoveries()
     }
 
     /// Whether the cluster is to go, so that nobody is to be reached in the end.

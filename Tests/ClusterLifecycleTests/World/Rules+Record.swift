@@ -26,7 +26,9 @@ extension World {
             }
             judgeBeginning(of: operation, on: name, situation, clock)
             // A change that takes no reboot begins with being applied.
-            if operation.disturbs, operation.step != .applying { judgeWorkers(name, record, situation) }
+            if operation.disturbs, operation.step != .applying, operation.step != .uncordoning {
+                judgeWorkers(name, record, situation)
+            }
         }
         let disturbed = record.operations.filter { name, operation in
             operation.disturbs
@@ -72,6 +74,8 @@ extension World {
         of operation: NodeOperation, on name: String, _ situation: Situation, _ clock: Timestamp
     ) {
         switch operation.kind {
+        // To make a node schedulable again is what nobody waits for.
+        case .configure where operation.step == .uncordoning: return
         case .configure, .upgrade, .component: break
         default: return
         }

@@ -66,6 +66,16 @@ extension Halt {
     }
 }
 
+extension LifecycleRecord {
+    /// Whether an action belongs to what was begun before; one through another node is known by the member.
+    func isUnderWay(_ action: LifecycleAction) -> Bool {
+        if case .removeMember(let id) = action.kind {
+            return operations.values.contains { $0.memberID == id }
+        }
+        return operations[action.node] != nil
+    }
+}
+
 extension LifecycleAction {
     /// What is asked for, and of whom, without the names of modules.
     var text: String {
@@ -163,7 +173,7 @@ extension World {
         default: isNoted = stored.operations[action.node] != nil
         }
         if !isNoted { violate(.recordFirst, "\(action.text)") }
-        let isUnderWay = situation.before.operations[action.node] != nil
+        let isUnderWay = situation.before.isUnderWay(action)
         if let halt = situation.before.halt, stored.halt == halt, !isUnderWay,
             !halt.letsOthersComeUp(with: action)
         {
@@ -218,7 +228,8 @@ extension World {
         // The pods of an only node have nowhere to go.
         guard situation.desired.policy.drain.isEnabled, kubernetes.nodes.count > 1, isKubernetesReachable,
             node.isServing(at: now),
-            let object = kubernetes.nodes[node.name], object.isReady, !isFresh(node.name, situation)
+            let object = kubernetes.nodes[node.name], object.isReady, object.since < situation.seenAt,
+            !isFresh(node.name, situation)
         else { return }
         let pods = evictable(on: node.name).count { kubernetes.pods[$0].goneAt == nil }
         if pods > 0 { violate(.drainedFirst, "\(action.text) with \(pods) pods") }

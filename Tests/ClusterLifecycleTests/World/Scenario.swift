@@ -166,7 +166,7 @@ extension Scenario {
     ]
 
     /// Where each of them begins.
-    static let starts = Dictionary(uniqueKeysWithValues: all.map { ($0.name, $0.start(seed: Effort.seed)) })
+    static let starts = Dictionary(uniqueKeysWithValues: all.map { ($0.name, $0.start(seed: 1)) })
 
     static let all = creations + configurations + scales + deletions + upgrades
 }

@@ -52,7 +52,11 @@ extension World {
 
     mutating func newMember() -> UInt64 {
         // Above 2^63, where a signed number would go wrong.
-        random.next() | 0x8000_0000_0000_0000
+        var id: UInt64 = random.next() | 0x8000_0000_0000_0000
+        while etcds.contains(where: { $0.members[id] != nil }) {
+            id = random.next() | 0x8000_0000_0000_0000
+        }
+        return id
     }
 
     /// Elections, nodes that join, learners that are promoted.
@@ -101,8 +105,14 @@ extension World {
     }
 
     /// Takes a member out at a living cluster; false if that cannot be done.
+    ///
+    /// etcd itself keeps a voter that runs if too few of the others do.
     mutating func removeMember(_ id: UInt64, from cluster: Int) -> Bool {
-        guard hasQuorum(cluster), etcds[cluster].members[id] != nil else { return false }
+        guard hasQuorum(cluster), let member = etcds[cluster].members[id] else { return false }
+        if !member.isLearner, isUp(id, in: cluster) {
+            let voters = etcds[cluster].voters.count
+            guard votersUp(in: cluster) - 1 >= 1 + (voters - 1) / 2 else { return false }
+        }
         etcds[cluster].members[id] = nil
         if etcds[cluster].leader == id { etcds[cluster].leader = nil }
         return true

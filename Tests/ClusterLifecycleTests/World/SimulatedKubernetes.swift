@@ -9,6 +9,8 @@ struct SimulatedKubernetes: Sendable {
         var isCordonedByUs = false
         var kubelet: Release?
         var lastSeen: Int
+        /// When it was registered.
+        var since: Int
     }
 
     /// Pods of one kind, which something makes again when they are gone.
@@ -70,7 +72,7 @@ extension World {
         guard var known = kubernetes.nodes[name] else {
             // A kubelet registers when it starts and not again: a node that was deleted stays away until then.
             guard !deletedNodes.contains(name) else { return }
-            kubernetes.nodes[name] = SimulatedKubernetes.Node(kubelet: kubelet, lastSeen: now)
+            kubernetes.nodes[name] = SimulatedKubernetes.Node(kubelet: kubelet, lastSeen: now, since: now)
             return
         }
         known.isReady = nodes[index].activity == .up

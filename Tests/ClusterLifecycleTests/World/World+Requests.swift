@@ -193,7 +193,8 @@ extension World {
         else {
             return .notNow("etcdserver: no leader")
         }
-        return removeMember(id, from: data.cluster) ? .done : .alreadyDone
+        guard etcds[data.cluster].members[id] != nil else { return .alreadyDone }
+        return removeMember(id, from: data.cluster) ? .done : .notNow("etcdserver: unhealthy cluster")
     }
 
     // MARK: Kubernetes

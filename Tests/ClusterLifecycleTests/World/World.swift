@@ -71,9 +71,14 @@ struct World: Sendable {
             for index in nodes.indices { advanceNode(index) }
             advanceEtcd()
             advanceKubernetes()
-            for index in nodes.indices where nodes[index].disturber != nil && isWell(nodes[index]) {
-                nodes[index].disturber = nil
-            }
+            noteRecoveries()
+        }
+    }
+
+    /// What is well again is not down by anybody's doing any more.
+    mutating func noteRecoveries() {
+        for index in nodes.indices where nodes[index].disturber != nil && isWell(nodes[index]) {
+            nodes[index].disturber = nil
         }
     }
 
