@@ -101,9 +101,11 @@ extension Disturbance {
     }
 
     /// Whether pods are on a node that was emptied, or may come: somebody has made it schedulable since.
+    ///
+    /// Pods are counted while a node is drained and not after, so one that is still unschedulable counts as empty.
     func isOccupied(_ context: FlowContext) -> Bool {
         guard drains(context), case .there(let found) = kubernetesNode(context) else { return false }
-        return !found.isUnschedulable || found.evictablePods != 0
+        return !found.isUnschedulable || (found.evictablePods ?? 0) > 0
     }
 
     /// What Kubernetes says about the node.

@@ -214,6 +214,13 @@ struct DisturbanceTests {
         #expect(filled.actions() == [.reboot(.default)])
     }
 
+    @Test("A node whose pods were not counted again stays empty as long as it is unschedulable")
+    func notCounted() {
+        var one = Case(node: "w0", step: .rebooting)
+        one.kubernetes { $0.evictablePods = nil }
+        #expect(one.actions() == [.reboot(.default)])
+    }
+
     @Test("A reboot that was refused or never shows halts")
     func rebootFails() {
         var refused = Case(node: "w0", step: .rebooting)
