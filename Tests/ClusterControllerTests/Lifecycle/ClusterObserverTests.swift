@@ -29,6 +29,7 @@ struct ClusterObserverTests {
         let first = try #require(look.observation.nodes["demo-cp-0"])
         #expect(first.contact == .configured && first.address == "192.0.2.1:50000" && first.isWell)
         #expect(first.bootID == "boot-1" && first.talos == Release("v1.12.3") && first.schematic == "abc")
+        #expect(look.observation.nodes["demo-cp-1"]?.schematic == "", "stock images are known to have none")
         #expect(first.etcdService?.isWell == true && first.memberID == 1)
         #expect(first.config == .matches && first.images[.kubelet]?.hasSuffix("v1.33.1") == true)
         #expect(look.observation.etcd.views.keys.sorted() == ["demo-cp-0", "demo-cp-1", "demo-cp-2"])

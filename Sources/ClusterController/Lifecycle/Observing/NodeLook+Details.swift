@@ -30,8 +30,8 @@ struct NodeFacts: Sendable {
 struct BootFacts: Sendable {
     var bootID: String
     var talos: Release
-    /// Nil for an image without a schematic.
-    var schematic: String?
+    /// Empty for an image without a schematic.
+    var schematic: String
     /// What its components are started with, and the version of the live configuration that asks for it.
     ///
     /// Nil unless what runs is what the configuration asks for: until then it changes by itself.
@@ -99,7 +99,8 @@ extension NodeLook {
         let answer = await ask(&silence) { limit throws(TalosError) in
             try await node.schematicID(within: limit)
         }
-        guard let schematic = answer else { return }
+        guard let answer else { return }
+        let schematic = answer ?? ""
         facts.observation.schematic = schematic
         guard let bootID = facts.observation.bootID, let talos = facts.observation.talos else { return }
         facts.boot = BootFacts(bootID: bootID, talos: talos, schematic: schematic)
