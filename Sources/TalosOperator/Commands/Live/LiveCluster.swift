@@ -23,7 +23,10 @@ struct LiveCluster {
         _ options: LiveOptions, _ files: CommandFiles, _ output: Output, mayMakeSecrets: Bool
     ) async throws(CommandFailure) -> LiveCluster {
         let rendering = try await ManifestInput(files: files).rendering(options.files)
-        for warning in rendering.warnings { output.printError("warning: \(warning)\n") }
+        // Everything has an effect here, whatever the file says about management.
+        for warning in rendering.warnings where !warning.contains("has no effect without management") {
+            output.printError("warning: \(warning)\n")
+        }
         guard var found = rendering.clusters.first, rendering.clusters.count == 1 else {
             let names = rendering.clusters.map(\.spec.clusterName.description).joined(separator: ", ")
             throw CommandFailure(
@@ -32,7 +35,7 @@ struct LiveCluster {
         }
         let directory = "\(options.directory)/\(found.directory)"
         let secrets = try await secrets(
-            of: found, options.secrets, directory, files, output, mayMake: mayMakeSecrets)
+            of: found, options, directory, files, output, mayMake: mayMakeSecrets)
         // Nodes have to be known by the names of their machines, whoever else manages the cluster or not.
         found.spec.management = .full
         let annotation = found.cluster.metadata.annotations[APINames.configContractAnnotation]
@@ -65,14 +68,18 @@ struct LiveCluster {
 
     /// The cluster's bundle; a new one is written before anything else happens, for machines will trust it.
     private static func secrets(
-        of cluster: Rendering.Cluster, _ given: String?, _ directory: String, _ files: CommandFiles,
+        of cluster: Rendering.Cluster, _ options: LiveOptions, _ directory: String, _ files: CommandFiles,
         _ output: Output, mayMake: Bool
     ) async throws(CommandFailure) -> ClusterSecrets {
         let version = cluster.spec.talosVersion
         let line = TalosVersion(major: version.major, minor: version.minor)
-        if let given { return try await ClusterSecrets.read(given, files, line, output) }
+        if let given = options.secrets { return try await ClusterSecrets.read(given, files, line, output) }
         let path = "\(directory)/\(ConfiguredCluster.secretsName)"
         if files.exists(path) { return try await ClusterSecrets.read(path, files, line, output) }
+        // A dry run over machines that are no cluster yet needs none that last.
+        if options.isDryRun, options.job.begins, !files.exists("\(directory)/state.json") {
+            return try await ClusterSecrets.generated(line, path: nil)
+        }
         guard mayMake else {
             throw CommandFailure("\(path): is not there; --secrets FILE names the bundle of the cluster")
         }

@@ -104,7 +104,7 @@ struct LiveCommand {
         while true {
             let report = await engine.preview(cluster, record).report
             if report.health.isHealthy || clock.now >= deadline {
-                for check in report.health.checks { output.print("\(check)\n") }
+                for check in report.health.checks { output.print("\(check.line)\n") }
                 return report.health.isHealthy ? 0 : 1
             }
             do {
@@ -208,4 +208,18 @@ private func stopping(
     }
     guard let result else { throw CommandFailure("stopped") }
     return try result.get()
+}
+
+extension HealthCheck {
+    /// A line for people: what was checked, and what came of it.
+    fileprivate var line: String {
+        let word =
+            switch outcome {
+            case .passed: "ok"
+            case .failed: "FAILED"
+            case .unknown: "unknown"
+            case .skipped: "skipped"
+            }
+        return "\(word): \(name.rawValue): \(message)"
+    }
 }

@@ -18,7 +18,7 @@ struct LiveRun {
     }
 
     /// The longest pause between two looks while something is under way.
-    private static let pause = Duration.seconds(5)
+    private static let pause = Duration.seconds(2)
 
     let engine: LifecycleEngine
     let longCalls: LongCalls
@@ -118,7 +118,10 @@ private struct Progress {
             message = report.message
         }
         if report.waits.map(\.message) != waits.map(\.message) {
-            lines += report.waits.prefix(3).map { "  waits: \($0.node.map { "\($0): " } ?? "")\($0.message)" }
+            lines += report.waits.prefix(3).map { wait in
+                let isNamed = wait.node.map { wait.message.hasPrefix("\($0) ") } ?? true
+                return "  waits: \(isNamed ? "" : "\(wait.node ?? ""): ")\(wait.message)"
+            }
             waits = report.waits
         }
         let time = now.rfc3339().dropFirst(11).dropLast(1)
