@@ -76,6 +76,7 @@ struct LiveCommand {
         let end = try await run.run(record, timeout: options.timeout) { job.isDone($0) }
         switch end {
         case .done:
+            if case .reset(let reset) = job, reset.nodes.isEmpty { try run.store.remove() }
             output.printError("done\n")
             return 0
         case .halted(let reason): throw CommandFailure("halted: \(reason)")
@@ -173,7 +174,8 @@ extension LiveOptions.Job {
     func isDone(_ report: LifecycleReport) -> Bool {
         switch self {
         case .bootstrap: report.etcd != nil
-        case .reset: report.nodes.allSatisfy { !$0.isLeaving } || report.state == .tearingDown
+        case .reset(let reset):
+            reset.nodes.isEmpty ? report.nodes.isEmpty : !report.nodes.contains(where: \.isLeaving)
         case .apply, .upgrade, .health, .nodes, .diff:
             report.state == .running || report.state == .degraded
         }

@@ -62,9 +62,10 @@ struct LiveRun {
         _ record: LifecycleRecord, timeout: Duration, isDone: @Sendable (LifecycleReport) -> Bool
     ) async throws(CommandFailure) -> End {
         let deadline = clock.now + timeout
-        var record = record
-        var told = Progress()
+        var (record, cluster, told) = (record, cluster, Progress())
         while true {
+            let left = store.leftMachines
+            cluster.desired.nodes.removeAll { left.contains($0.name) }
             let pass: LifecyclePass
             do throws(LifecycleError) {
                 pass = try await engine.pass(cluster, record, store, depth: .close)

@@ -18,6 +18,7 @@ final class StateFile: LifecycleStore {
     let path: String
     /// What is kept as the contract of the cluster's configurations.
     private let contract: TalosVersion
+    private let left = Locked<Set<String>>([])
     /// Keeps other runs of this program away from the cluster; nil if this one only looks.
     private let lock: FileLock?
 
@@ -88,8 +89,18 @@ final class StateFile: LifecycleStore {
         }
     }
 
-    /// Does nothing: machines are nobody's objects here.
-    func deleteMachine(_ name: String) async throws(LifecycleStoreError) {}
+    /// Notes that the cluster is done with a machine; there is no object of it here.
+    func deleteMachine(_ name: String) async throws(LifecycleStoreError) {
+        left.withLock { _ = $0.insert(name) }
+    }
+
+    /// The machines that the cluster is done with.
+    var leftMachines: Set<String> { left.withLock { $0 } }
+
+    /// Removes the state of a cluster that is no more; its machines may become another one.
+    func remove() throws(CommandFailure) {
+        try failingWithFiles { () throws(FileError) in _ = try FileSystem.remove(path) }
+    }
 }
 
 /// A file that one process at a time has locked; the lock ends with this object, or with the process.
