@@ -192,7 +192,12 @@ extension NodeRemoval {
         // A kubelet that ran on for a moment may have registered again.
         guard leaving.isUnregistered else { return decision.advance(name, to: .deletingNode, context) }
         if !leaving.hasMachineObject || leaving.node.isMachineLeaving {
-            decision.record.operations[name] = nil
+            // It may have joined etcd in the moment in which its Machine was deleted.
+            if case .member = MemberOfNode(leaving.node, context) {
+                _ = hasLeftEtcd(&decision)
+            } else {
+                decision.record.operations[name] = nil
+            }
             return
         }
         guard hasLeftEtcd(&decision) else { return }

@@ -232,6 +232,26 @@ struct RemovalFlowTests {
         #expect(cluster.decide().actions.isEmpty && cluster.record.operations.isEmpty)
     }
 
+    @Test(
+        "A node that joins etcd in the moment in which its Machine is deleted is taken out of it after that")
+    func joinedLate() {
+        var cluster = Cluster()
+        cluster.change("c2") { $0.isSurplus = true }
+        cluster.begin(.remove, .deletingMachine, on: "c2")
+        cluster.dropMember(Cluster.member("c2"))
+        cluster.observed.etcd.views["c2"] = nil
+        cluster.observed.etcd.statuses["c2"] = nil
+        cluster.observed.nodes["c2"] = NodeObservation(contact: .unreachable("no route to host"))
+        cluster.observed.kubernetes.nodes["c2"] = nil
+        let actions = cluster.decide().actions
+        #expect(actions.map(Cluster.words) == ["deleteMachine c2"])
+        for action in actions { cluster.answer(.done, action) }
+        cluster.change("c2") { ($0.isMachineLeaving, $0.hasMachine) = (true, false) }
+        let late = EtcdObservation.Member(id: Cluster.member("c2"), hostname: "c2", isLearner: true)
+        for name in cluster.observed.etcd.views.keys { cluster.observed.etcd.views[name]?.append(late) }
+        #expect(cluster.settle().contains { $0.hasPrefix("removeMember f000000000000003") })
+    }
+
     @Test("A node that has only just gone silent is waited for, and not taken for dead")
     func silent() {
         var cluster = Cluster()
