@@ -48,7 +48,9 @@ enum NodeRecords {
     ) {
         let trusted = known.fingerprint ?? fingerprint
         known.fingerprint = trusted
-        guard trusted != fingerprint, !node.isSurplus, node.hasMachine else { return }
+        guard trusted != fingerprint, !node.isSurplus, node.hasMachine, !context.desired.isBeingDeleted else {
+            return
+        }
         record.halt(
             .identityChanged,
             """

@@ -162,6 +162,16 @@ struct InstallFlowTests {
         #expect(cluster.decide().record.halt == nil)
     }
 
+    @Test("In a cluster that is deleted no key is of interest")
+    func keyInTheEnd() {
+        var cluster = Cluster.fresh(controlPlane: 1, workers: 0)
+        cluster.desired.nodes[0].configDigest = nil
+        cluster.decide()
+        cluster.desired.isBeingDeleted = true
+        cluster.reimage("c0", key: "other")
+        #expect(cluster.decide().record.halt == nil)
+    }
+
     @Test("Another key than the first one halts, until somebody has looked")
     func anotherKey() {
         var cluster = Cluster.fresh(controlPlane: 1, workers: 0)
