@@ -158,9 +158,13 @@ extension FlowContext {
 
     /// Whether the node has been part of the cluster and stays in it.
     package func isPart(_ node: DesiredNode) -> Bool {
-        let wasThere =
-            record.nodes[node.name]?.wasConfigured == true || observation(of: node.name).isConfigured
-        return wasThere && !node.isSurplus && !node.isMachineLeaving
+        hasBeenPart(node.name) && !node.isSurplus && !node.isMachineLeaving
+    }
+
+    /// Whether the node has been part of the cluster: the record says so, or it shows, also to Kubernetes.
+    package func hasBeenPart(_ node: String) -> Bool {
+        record.nodes[node]?.wasConfigured == true || observation(of: node).isConfigured
+            || observed.kubernetes.nodes[node] != nil
     }
 
     /// Whether something is under way that takes the node down or out.

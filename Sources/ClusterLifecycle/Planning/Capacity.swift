@@ -63,10 +63,7 @@ package struct Capacity: Sendable {
 
     /// Whether a node that has been part of the cluster is not available; one that never was is not missed.
     private func isMissed(_ node: DesiredNode) -> Bool {
-        let wasThere =
-            context.record.nodes[node.name]?.wasConfigured == true
-            || context.observation(of: node.name).isConfigured
-        return wasThere && !node.isSurplus && !isAvailable(node)
+        context.hasBeenPart(node.name) && !node.isSurplus && !isAvailable(node)
     }
 
     /// Whether the node does its work; a worker's Node has to be seen ready.

@@ -24,11 +24,7 @@ package struct KubernetesNeed: Sendable {
     package init(_ context: FlowContext) {
         self.context = context
         target = context.desired.kubernetes
-        nodes = NodeRole.allCases.flatMap { context.nodes($0) }.filter { node in
-            !node.isSurplus && !node.isMachineLeaving
-                && (context.record.nodes[node.name]?.wasConfigured == true
-                    || context.observation(of: node.name).isConfigured)
-        }
+        nodes = NodeRole.allCases.flatMap { context.nodes($0) }.filter { context.isPart($0) }
     }
 
     /// The nodes that are known to run another version of a component than they are to, in order.

@@ -34,6 +34,7 @@ struct CapacityTests {
         var cluster = Cluster()
         cluster.record.nodes["c1"] = NodeRecord()
         cluster.reimage("c1")
+        cluster.observed.kubernetes.nodes["c1"] = nil
         cluster.begin(.install, .installing, on: "c1")
         #expect(Self.obstacle(cluster, "c0") == nil)
     }
@@ -94,11 +95,25 @@ struct CapacityTests {
         #expect(shortage(cluster) == nil)
     }
 
+    @Test(
+        "A node that Kubernetes knows was part of the cluster, though the record was lost",
+        arguments: ["c1", "w1"])
+    func recordLost(_ node: String) {
+        var cluster = Cluster()
+        cluster.silence(node)
+        cluster.record.nodes = [:]
+        let other = node == "c1" ? "c0" : "w0"
+        #expect(Self.obstacle(cluster, other)?.contains(node) == true)
+        cluster.observed.kubernetes.nodes[node] = nil
+        #expect(Self.obstacle(cluster, other) == nil)
+    }
+
     @Test("Workers that never were part of the cluster, or are to go, are not missed")
     func notMissed() {
         var cluster = Cluster(controlPlane: 1, workers: 3)
         cluster.record.nodes["w1"] = NodeRecord()
         cluster.reimage("w1")
+        cluster.observed.kubernetes.nodes["w1"] = nil
         cluster.silence("w2")
         cluster.change("w2") { $0.isSurplus = true }
         #expect(Self.obstacle(cluster, "w0") == nil)
