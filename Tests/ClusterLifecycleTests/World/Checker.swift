@@ -18,6 +18,8 @@ struct Checker: Sendable {
     var mishaps: [Int: Mishap] = [:]
     /// Requests that are still on their way.
     var late: [Late] = []
+    /// Until when looks miss things.
+    var blurredUntil = 0
     /// When everything that is wrong ends; nil if that is somebody else's affair.
     var healsAt: Int?
     /// Whether something went wrong that may end in a halt.

@@ -6,12 +6,14 @@ import TestSupport
 enum Fault: String, Sendable, Hashable, CaseIterable {
     case nodeHangs, nodeIsCut, nodeReboots, nodeDies, machineReplaced, maintenanceKeyChanges
     case upgradeFails, nodeDoesNotStart, alarm, kubernetesCut, podBlocks, userCordons
-    case clockJumps, secondOperator, oldDesired
+    case clockJumps, secondOperator, oldDesired, recordLost, looksBlurred
 
     /// Whether it happens to a single node.
     var isAboutNode: Bool {
         switch self {
-        case .alarm, .kubernetesCut, .podBlocks, .clockJumps, .secondOperator, .oldDesired: false
+        case .alarm, .kubernetesCut, .podBlocks, .clockJumps, .secondOperator, .oldDesired, .recordLost,
+            .looksBlurred:
+            false
         default: true
         }
     }
@@ -29,6 +31,10 @@ extension Checker {
         switch fault {
         case .clockJumps: world.clockOffset += random.number(-6...6) * random.number(1...3600)
         case .secondOperator: takeOver()
+        case .looksBlurred: blurredUntil = world.now + 300
+        case .recordLost:
+            world.loseRecord()
+            for index in operators.indices { operators[index].cache = nil }
         case .oldDesired:
             guard let index = operators.indices.randomElement(using: &random) else { return }
             operators[index].oldSpecification =
@@ -86,12 +92,24 @@ extension Checker {
         }
         mishaps = [:]
         healsAt = nil
+        blurredUntil = 0
         world.trace.note("every fault ends", at: world.now)
         world.heal()
     }
 }
 
 extension World {
+    /// The record is lost but for what an annotation keeps of the bootstrap.
+    mutating func loseRecord() {
+        var record = LifecycleRecord()
+        record.bootstrap = management.record.bootstrap.map {
+            BootstrapRecord(node: $0.node, since: $0.since, isConfirmed: $0.isConfirmed)
+        }
+        management.record = record
+        management.version += 1
+        recordLostAt = now
+    }
+
     mutating func befall(_ name: String, _ change: (inout SimulatedNode) -> Void) {
         guard let index = index(of: name) else { return }
         change(&nodes[index])
@@ -159,5 +177,41 @@ extension Checker {
         }
         take(index)
         if random.once(in: 4) { elapse(random.number(1...5)) }
+    }
+}
+
+extension ClusterObservation {
+    /// Leaves out of a look what might not have been seen.
+    mutating func blur(_ random: inout SeededGenerator) {
+        for name in nodes.keys.sorted() where random.once(in: 2) {
+            nodes[name]?.blur(&random)
+            if random.once(in: 3) { etcd.views[name] = nil }
+            if random.once(in: 3) { etcd.statuses[name] = nil }
+            if random.once(in: 3) { kubernetes.nodes[name]?.evictablePods = nil }
+        }
+        if random.once(in: 4) { etcd.alarms = nil }
+        if random.once(in: 4) { kubernetes.lowestVersions = [:] }
+        if random.once(in: 4) {
+            kubernetes = KubernetesObservation()
+            kubernetes.problem = "timed out"
+        }
+    }
+}
+
+extension NodeObservation {
+    fileprivate mutating func blur(_ random: inout SeededGenerator) {
+        if random.once(in: 4) {
+            self = NodeObservation(contact: .unreachable("timed out"), address: address)
+            return
+        }
+        guard isConfigured else { return }
+        if random.once(in: 4) { bootID = nil }
+        if random.once(in: 4) { talos = nil }
+        if random.once(in: 4) { schematic = nil }
+        if random.once(in: 4) { memberID = nil }
+        if random.once(in: 4) { config = .unknown }
+        if random.once(in: 4) { etcdService = nil }
+        if random.once(in: 4) { (images, components) = ([:], [:]) }
+        if random.once(in: 4) { (stage, isReady) = (.unknown, false) }
     }
 }

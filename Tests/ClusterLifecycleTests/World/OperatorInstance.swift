@@ -113,8 +113,10 @@ extension Checker {
         let specification = operators[index].oldSpecification ?? world.management.specification
         let desired = world.management.desired(specification)
         let calls = operators[index].calls.mapValues { $0.end ?? .running($0.kind) }
+        var observed = world.observation(calls, specification)
+        if world.now < blurredUntil { observed.blur(&random) }
         let context = FlowContext(
-            desired: desired, observed: world.observation(calls, specification), record: stored.record,
+            desired: desired, observed: observed, record: stored.record,
             now: world.clock + .seconds(operators[index].clockOffset))
         let decision = planner.decide(context)
         approve(context.with(decision.record))

@@ -17,7 +17,10 @@ extension World {
         }
         for (name, operation) in begun.sorted(by: { $0.key < $1.key }) {
             let install = LifecycleAction(.apply(.install(fingerprint: "")), on: name)
-            let mayComeUp = operation.kind == .install && before.halt?.letsOthersComeUp(with: install) ?? true
+            let isOther = before.halt?.node == name && node(name)?.incarnation != haltedIncarnation
+            let mayComeUp =
+                operation.kind == .install
+                && (isOther || before.halt?.letsOthersComeUp(with: install) ?? true)
             if before.halt != nil, record.halt == before.halt, !mayComeUp {
                 violate(.quietWhileHalted, "\(operation.kind) of \(name) is begun")
             }
@@ -60,6 +63,7 @@ extension World {
 
     private mutating func judge(_ halt: Halt) {
         trace.note("halt \(halt.reason.rawValue) \(halt.node ?? "-"): \(halt.message)", at: now)
+        haltedIncarnation = halt.node.flatMap { node($0)?.incarnation }
         if halt.message.isEmpty { violate(.haltExplained, "\(halt.reason.rawValue) says nothing") }
         let isAboutCluster: Set<HaltReason> = [
             .clusterLost, .foreignEtcd, .etcdUnhealthy, .quorumAtRisk, .unsupportedPath, .snapshotFailed,

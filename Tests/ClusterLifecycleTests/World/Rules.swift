@@ -106,7 +106,7 @@ extension World {
         if !isLate { judgeRecord(action, situation) }
         if action.takesDown { judgeDisturbance(action, situation) }
         switch action.kind {
-        case .apply(.install(let fingerprint)): judgeInstall(action.node, fingerprint)
+        case .apply(.install(let fingerprint)): judgeInstall(action.node, fingerprint, situation.seenAt)
         case .upgrade(let image, let call): judgeUpgrade(action.node, image, call)
         case .setImage(let component, let release): judgeSkew(action.node, component, release)
         case .leaveEtcd: judgeLeaving(action.node, situation)
@@ -163,6 +163,8 @@ extension World {
     }
 
     private mutating func judgeRecord(_ action: LifecycleAction, _ situation: Situation) {
+        // What was lost meanwhile was there when it was decided.
+        guard recordLostAt < situation.seenAt else { return }
         let stored = management.record
         let isNoted: Bool
         switch action.kind {
@@ -214,9 +216,13 @@ extension World {
         if left.up < left.needed, hasQuorum(0) {
             violate(.quorum, "\(action.text): \(left.up) voters, \(left.needed) are needed")
         }
-        if action.kind == .deleteMachine, hasQuorum(0) {
+        if action.kind == .deleteMachine, hasQuorum(0), hasJoined(node, before: situation.seenAt) {
             violate(.memberLeftBehind, "the machine of \(node.name) is deleted")
         }
+    }
+
+    private func hasJoined(_ node: SimulatedNode, before time: Int) -> Bool {
+        node.etcd.flatMap { etcds[$0.cluster].members[$0.member] }.map { $0.since < time } ?? false
     }
 
     private func isMember(_ node: SimulatedNode) -> Bool {
@@ -253,8 +259,8 @@ extension World {
         }
     }
 
-    private mutating func judgeInstall(_ name: String, _ fingerprint: String) {
-        guard management.record.nodes[name]?.fingerprint == fingerprint else {
+    private mutating func judgeInstall(_ name: String, _ fingerprint: String, _ seenAt: Int) {
+        guard management.record.nodes[name]?.fingerprint == fingerprint || recordLostAt >= seenAt else {
             return violate(.secretsToPinned, "\(name) is given to \(fingerprint), which is not kept")
         }
     }

@@ -26,6 +26,10 @@ struct World: Sendable {
     var nodes: [SimulatedNode] = []
     var etcds: [SimulatedEtcd] = []
     var kubernetes = SimulatedKubernetes()
+    /// When the record was last lost.
+    var recordLostAt = Int.min
+    /// The machine that the present halt is about, by its number.
+    var haltedIncarnation: Int?
     /// When the world last did something to a node that nobody could have known.
     var lastFault = Int.min
     /// Nodes whose object was deleted and that have not been started since.
