@@ -298,6 +298,8 @@ extension World {
                 return "the kubelet of \(name) is \(String(describing: node.kubelet))"
             }
         }
+        // That the manifests are yet to be brought up to date is known from the record alone.
+        if recordLostAt > 0 { return nil }
         return kubernetes.proxy == specification.kubernetes
             ? nil : "kube-proxy is \(String(describing: kubernetes.proxy))"
     }

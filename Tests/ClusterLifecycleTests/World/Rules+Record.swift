@@ -33,8 +33,9 @@ extension World {
                 judgeWorkers(name, record, situation)
             }
         }
+        // A machine that has never joined etcd is none of the control plane.
         let disturbed = record.operations.filter { name, operation in
-            operation.disturbs
+            operation.disturbs && node(name)?.etcd != nil
                 && situation.desired.nodes.contains { $0.name == name && $0.role == .controlPlane }
         }
         if disturbed.count > 1, !situation.desired.isBeingDeleted {
