@@ -11,7 +11,7 @@ line and output. What a page needs besides stands in HTML comments on lines of t
 
   <!-- not run: WHY -->       above a block: it is left out. The targets of its `make` lines must exist all the same
   <!-- fails: TEXT -->        above a block: it must fail, and print TEXT
-  <!-- background: TEXT -->   above a block: each line is started, and must print TEXT; all end with the page
+  <!-- background: TEXT -->   above a block: each command is started, and must print TEXT; all end with the page
   <!-- setup: crds -->        from here on the CRDs are installed
   <!-- setup: operator -->    from here on the CRDs are installed and the built operator runs, with the shipped role,
                               on its own ports

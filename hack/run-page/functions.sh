@@ -28,12 +28,13 @@ start_until() {
     done
 }
 
-# Each line of standard input is a command that goes on in the background once it has printed $1. Several operators do
+# Each line of standard input, with those it goes on in, is a command that goes on in the background once it has printed $1. Several operators do
 # not listen on the same ports: unless their flags say otherwise, on none.
 in_background() {
-    local - line
+    local - line more
     { set +x; } 2>/dev/null
     while IFS= read -r line; do
+        while [[ $line == *\\ ]] && IFS= read -r more; do line=${line%\\}$more; done
         [[ -z ${line%%#*} ]] || start_until "$1" env METRICS_BIND_ADDRESS=0 HEALTH_PROBE_BIND_ADDRESS=0 \
             "RESULTS_PATH=$PAGE_SCRATCH/results" bash -c "exec $line" </dev/null
     done
