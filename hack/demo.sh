@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# The life of a cluster, from kubectl apply to kubectl delete, on a control plane of its own. It fails if anything is not
-# as it should be.
+# The life of two clusters, from kubectl apply to kubectl delete, on a control plane of its own: of one whose machines
+# are somebody else's business, and of one that is installed, upgraded and reset. It fails if anything is not as it should
+# be.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -18,44 +19,10 @@ BINARY=${TALOS_OPERATOR:-.build/debug/talos-operator}
 EXAMPLE=examples/simple-cluster.yaml
 RESULTS=hack/results
 CLUSTER=simple-cluster
-OPERATOR_PID=
-BOLD='' PLAIN=''
-[[ ! -t 1 ]] || BOLD=$'\e[1m' PLAIN=$'\e[0m'
-
-step() { printf '\n%s== %s%s\n' "$BOLD" "$*" "$PLAIN"; }
-
-fail() {
-    printf '\ndemo: %s\n' "$*" >&2
-    if [[ -s ${LOG:-} ]]; then
-        printf 'the last lines of the operator:\n' >&2
-        tail -n 20 "$LOG" >&2
-    fi
-    exit 1
-}
-
-# Shows a command and runs it.
-run() {
-    printf '%s$ %s%s\n' "$BOLD" "$*" "$PLAIN"
-    "$@"
-}
-
-# kubectl as the administrator of the demo; shown by its plain name.
-kubectl() { "$KUBECTL" --kubeconfig="$ADMIN_KUBECONFIG" "$@"; }
-
-# Waits up to $1 seconds until the command that follows $2, what it means, succeeds.
-wait_for() {
-    local end=$((SECONDS + $1)) meaning=$2
-    shift 2
-    until "$@" >/dev/null 2>&1; do
-        ((SECONDS < end)) || fail "waited in vain for: $meaning"
-        operator_runs || [[ -z $OPERATOR_PID ]] || fail "the operator ended by itself"
-        sleep 0.2
-    done
-}
-
-operator_runs() { [[ -n $OPERATOR_PID ]] && kill -0 "$OPERATOR_PID" 2>/dev/null; }
-
-expect() { [[ $2 == "$3" ]] || fail "$1: expected '$3', found '$2'"; }
+# shellcheck source=hack/demo/common.sh
+source hack/demo/common.sh
+# shellcheck source=hack/demo/talos.sh
+source hack/demo/talos.sh
 
 machines() { kubectl get machines -l "cluster.vitistack.io/cluster-name=$CLUSTER" -o name | wc -l; }
 has_machines() { (($(machines) == $1)); }
@@ -64,12 +31,6 @@ has_manifests() { (($(manifests) == $1)); }
 condition() { kubectl get kc "$CLUSTER" -o "jsonpath={.status.conditions[?(@.type==\"$1\")].status}"; }
 has_condition() { [[ $(condition "$1") == True ]]; }
 has_count() { [[ $(kubectl get kc "$CLUSTER" -o 'jsonpath={.status.machineCount}') == "$1" ]]; }
-is_ready() { fetch "$HEALTH/readyz"; }
-
-# GETs a URL; without curl, which a bare Debian has not.
-fetch() { python3 -c 'import sys, urllib.request as u; print(u.urlopen(sys.argv[1], timeout=5).read().decode(), end="")' "$1"; }
-
-free_port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
 
 clean_up() {
     local code=$?
@@ -78,6 +39,7 @@ clean_up() {
         kill -KILL "$OPERATOR_PID" 2>/dev/null
         wait "$OPERATOR_PID" 2>/dev/null || true
     fi
+    stop_machines
     hack/control-plane.sh down demo >/dev/null 2>&1 || true
     rm -rf "${RESULTS:?}/$CLUSTER" "${SCRATCH:-}"
     rmdir "$RESULTS" 2>/dev/null || true
@@ -100,18 +62,6 @@ prepare_cluster() {
     run kubectl wait --for=condition=Established --timeout=30s crd/kubernetesclusters.vitistack.io \
         crd/machines.vitistack.io
     run kubectl apply -f config/rbac/account.yaml -f config/rbac/role.yaml -f config/rbac/role-binding.yaml
-}
-
-start_operator() {
-    step "The operator"
-    METRICS=http://127.0.0.1:$(free_port) HEALTH=http://127.0.0.1:$(free_port) LOG=$SCRATCH/operator.log
-    local command=("$BINARY" run "--kubeconfig=$OPERATOR_KUBECONFIG" "--metrics-bind-address=${METRICS#http://}"
-        "--health-probe-bind-address=${HEALTH#http://}" "--results-path=$RESULTS" --log-format=text)
-    printf '%s$ %s &%s\n' "$BOLD" "${command[*]}" "$PLAIN"
-    "${command[@]}" >"$LOG" 2>&1 &
-    OPERATOR_PID=$!
-    wait_for 30 "the operator is ready" is_ready
-    run fetch "$HEALTH/readyz?verbose"
 }
 
 create_cluster() {
@@ -181,16 +131,6 @@ delete_cluster() {
     run kubectl get kc,machines
 }
 
-stop_operator() {
-    local code=0 pid=$OPERATOR_PID
-    step "The operator ends when it is asked to"
-    run kill -TERM "$pid"
-    OPERATOR_PID=
-    wait "$pid" || code=$?
-    expect "exit code of the operator" "$code" 0
-    tail -n 5 "$LOG"
-}
-
 main() {
     case ${1:-} in
         "") ;;
@@ -213,6 +153,7 @@ main() {
     refuse
     delete_cluster
     stop_operator
+    demonstrate_talos
     step "Nothing is left. See README.md for how to run it against your own cluster."
 }
 
