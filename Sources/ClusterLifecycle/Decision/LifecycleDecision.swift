@@ -63,4 +63,11 @@ package struct Wait: Sendable, Hashable {
         self.until = until
         self.problem = problem
     }
+
+    /// The sentence for a reader who sees nothing else: with the node's name, once.
+    package var sentence: String {
+        guard let node else { return message }
+        let words = message.split { !($0.isLetter || $0.isNumber || $0 == "-" || $0 == ".") }
+        return words.contains { $0 == node } ? message : "\(node): \(message)"
+    }
 }

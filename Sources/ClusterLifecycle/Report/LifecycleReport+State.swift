@@ -74,7 +74,7 @@ extension LifecycleReport {
         case .waitingForApproval:
             "\(report.plan?.items.count ?? 0) changes wait for the approval of plan \(report.plan?.hash ?? "")"
         default:
-            progress(report) ?? report.waits.first.map(Self.sentence) ?? report.state.phrase
+            progress(report) ?? report.waits.first?.sentence ?? report.state.phrase
         }
     }
 
@@ -90,10 +90,6 @@ extension LifecycleReport {
         let steps = report.steps.prefix(3).map { "\($0.node) \($0.step.rawValue)" }
         let more = report.steps.count > 3 ? " and \(report.steps.count - 3) more" : ""
         return "\(report.state.phrase): \(steps.joined(separator: ", "))\(more)"
-    }
-
-    private static func sentence(_ wait: Wait) -> String {
-        wait.node.map { "\($0): \(wait.message)" } ?? wait.message
     }
 }
 

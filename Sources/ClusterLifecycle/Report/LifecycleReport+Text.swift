@@ -8,7 +8,7 @@ extension LifecycleReport {
         if let since { lines.append("  since \(since.rfc3339())") }
         lines += waits.map { wait in
             let until = wait.until.map { ", until \($0.rfc3339())" } ?? ""
-            return "  waits: \(wait.node.map { "\($0): " } ?? "")\(wait.message)\(until)"
+            return "  waits: \(wait.sentence)\(until)"
         }
         if let problem = health.firstProblem, state != .degraded {
             lines.append("  health: \(problem.name.rawValue): \(problem.message)")

@@ -189,6 +189,17 @@ struct LifecycleReportTests {
         #expect(report.json["plan"]?["count"] == 1000)
     }
 
+    @Test(
+        "What is waited for names its node once",
+        arguments: [
+            ("2 pods are left", "w-1: 2 pods are left"), ("w-1 has no address", "w-1 has no address"),
+            ("w-1's clock is behind", "w-1's clock is behind"), ("waits for w-10", "w-1: waits for w-10"),
+        ])
+    func sentence(_ message: String, _ sentence: String) {
+        #expect(Wait(message, node: "w-1").sentence == sentence)
+        #expect(Wait(message).sentence == message)
+    }
+
     @Test("The table for a terminal has a line for each node, in columns")
     func text() {
         var cluster = Cluster(controlPlane: 1, workers: 1)
