@@ -208,6 +208,7 @@ extension InstallFlow {
             decision.actions.append(LifecycleAction(.uncordon, on: node.name))
         } else {
             decision.record.operations[node.name] = nil
+            decision.record.nodes[node.name]?.fingerprint = nil
         }
     }
 

@@ -46,6 +46,8 @@ package struct NodeObservation: Sendable, Hashable {
     /// `host:port` of its Talos API.
     package var address: String?
     package var stage = Stage.unknown
+    /// Whether the key that it shows in maintenance mode is the one that somebody has pinned for it.
+    package var isPinned = false
     /// Whether the node itself finds everything in order: services, time, network, static pods, Kubernetes node.
     package var isReady = false
     /// What it finds missing, one sentence each.

@@ -9,13 +9,16 @@ enum Halting {
     /// What stood still has all its time again then; otherwise the next look would halt at once.
     static func lift(_ context: FlowContext, _ record: inout LifecycleRecord) {
         guard let halt = record.halt else { return }
+        let isResumed = halt.resumeToken != context.desired.resumeToken
+        // To desire something else is not to vouch for a machine.
         let isAnswered =
-            halt.resumeToken != context.desired.resumeToken || halt.desiredHash != context.desired.digest
+            isResumed || halt.desiredHash != context.desired.digest && !halt.reason.isAboutKey
         guard isAnswered || isOver(halt, context, record) else { return }
         record.halt = nil
-        if halt.reason == .identityChanged, isAnswered, let node = halt.node {
+        if halt.reason.isAboutKey, isResumed, let node = halt.node {
             // Somebody has looked: the key that the machine shows now is the one that counts.
             record.nodes[node]?.fingerprint = nil
+            if record.operations[node]?.kind == .install { record.operations[node] = nil }
         }
         guard isAnswered else { return }
         for (name, operation) in record.operations where operation.kind == .install {
@@ -31,12 +34,14 @@ enum Halting {
     /// Whether what a halt is about is not so any more: a machine has come after all, or etcd has.
     private static func isOver(_ halt: Halt, _ context: FlowContext, _ record: LifecycleRecord) -> Bool {
         switch halt.reason {
-        case .contactTimedOut, .installTimedOut, .identityChanged:
+        case .contactTimedOut, .installTimedOut, .installFailed, .identityChanged:
             guard let name = halt.node, let node = context.desired.nodes.first(where: { $0.name == name }),
                 !node.isSurplus
             else { return true }
             let seen = context.observation(of: name)
-            if seen.isInMaintenance { return halt.reason == .contactTimedOut }
+            if seen.isInMaintenance {
+                return halt.reason == .contactTimedOut || halt.reason.isAboutKey && seen.isPinned
+            }
             return seen.isConfigured && InstallFlow.isInstalled(node, seen, record)
         case .bootstrapUncertain, .clusterLost: return EtcdEvidence(context).isRunning
         default: return false
@@ -49,10 +54,13 @@ extension HaltReason {
     /// cluster that is not there yet is made of those that are.
     var isAboutOneMachine: Bool {
         switch self {
-        case .contactTimedOut, .identityChanged, .installTimedOut, .configRejected: true
+        case .contactTimedOut, .identityChanged, .installTimedOut, .installFailed, .configRejected: true
         default: false
         }
     }
+
+    /// Whether it is about the key of a machine, which only somebody who has looked at the machine can vouch for.
+    var isAboutKey: Bool { self == .identityChanged || self == .installFailed }
 }
 
 extension FlowContext {

@@ -23,8 +23,8 @@ enum NodeRecords {
         switch seen.contact {
         case .configured:
             // Its time in maintenance mode is over: if it ever comes back to that, it is another machine or an empty
-            // one, with another key.
-            known.fingerprint = nil
+            // one, with another key. While it is installed that is not so: Talos 1.13 answers like this meanwhile.
+            if record.operations[node.name]?.kind != .install { known.fingerprint = nil }
             known.wasConfigured = true
             known.address = seen.address ?? known.address
             known.silentSince = nil
@@ -34,6 +34,7 @@ enum NodeRecords {
             known.silentSince = nil
             known.etcdIdleSince = nil
             known.appliedDigest = nil
+            if seen.isPinned { known.fingerprint = fingerprint }
             trust(fingerprint, of: node, context, &record, &known)
         case .noAddress, .unreachable, .refused:
             known.silentSince = known.silentSince ?? context.now
@@ -51,12 +52,19 @@ enum NodeRecords {
         guard trusted != fingerprint, !node.isSurplus, node.hasMachine, !context.desired.isBeingDeleted else {
             return
         }
+        let isInstalling =
+            record.operations[node.name].map { $0.kind == .install && $0.attempts > 0 } ?? false
         record.halt(
-            .identityChanged,
-            """
-            \(node.name) waits for its configuration and shows the key \(fingerprint), but showed \(trusted) before: \
-            it was started again, or it is another machine
-            """, node: node.name, context)
+            isInstalling ? .installFailed : .identityChanged,
+            isInstalling
+                ? """
+                \(node.name) was sent its configuration and waits for one again, with the key \(fingerprint) instead \
+                of \(trusted): its installation failed, or another machine answers at its address
+                """
+                : """
+                \(node.name) waits for its configuration and shows the key \(fingerprint), but showed \(trusted) \
+                before: it was started again, or it is another machine
+                """, node: node.name, context)
     }
 
     private static func noteEtcd(

@@ -195,6 +195,8 @@ package enum HaltReason: String, Sendable, Hashable, CaseIterable {
     case configFailed = "ConfigFailed"
     /// A node was configured and did not come up.
     case installTimedOut = "InstallTimedOut"
+    /// A machine waits for its configuration again after it was given one, with another key.
+    case installFailed = "InstallFailed"
     /// It is not known what became of the one bootstrap, and it does not show in time.
     case bootstrapUncertain = "BootstrapUncertain"
     /// The cluster was bootstrapped once, and no etcd is left.

@@ -146,6 +146,10 @@ struct ClusterObserverTests {
         #expect(nodes["demo-cp-1"]?.contact == .refused("unknown authority"))
         #expect(nodes["demo-cp-2"]?.contact == .unreachable("refused"))
         #expect(nodes["demo-w-0"]?.contact == .noAddress)
+        #expect(nodes["demo-cp-0"]?.isPinned == false)
+        fixture.cluster.fingerprints["demo-cp-0"] = fingerprint.description
+        let again = await fixture.observer.look(at: fixture.cluster, fixture.record, .close)
+        #expect(again.observation.nodes["demo-cp-0"]?.isPinned == true)
     }
 
     @Test("A changed live configuration is told with what the node says of it, and compared once")

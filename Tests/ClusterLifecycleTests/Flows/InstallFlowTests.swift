@@ -186,6 +186,47 @@ struct InstallFlowTests {
         #expect(cluster.record.halt == nil)
     }
 
+    @Test(
+        "A machine that comes back to maintenance mode with another key has failed to install, and gets nothing",
+        arguments: ["accepted", "lost", "answered meanwhile"])
+    func failedInstallation(_ course: String) throws {
+        var cluster = Cluster.fresh(controlPlane: 1, workers: 0)
+        cluster.step(course == "lost" ? .unknown("timed out") : .done)
+        if course == "answered meanwhile" {
+            // A node of Talos 1.13 proves to be one of the cluster's while it is being installed.
+            cluster.boot("c0", etcd: nil)
+            cluster.observed.nodes["c0"]?.stage = .installing
+            cluster.decide()
+        }
+        cluster.reimage("c0", key: "other")
+        cluster.pass(.seconds(500))
+        #expect(cluster.decide().actions.isEmpty)
+        let halt = try #require(cluster.record.halt)
+        #expect(halt.reason == .installFailed && halt.node == "c0")
+        #expect(halt.message.contains("its installation failed, or another machine answers"))
+        #expect(halt.message.contains("other") && halt.message.contains("key-c0"))
+        cluster.change("c0") { $0.configDigest = "another" }
+        #expect(cluster.decide().actions.isEmpty && cluster.record.halt?.reason == .installFailed)
+        cluster.desired.resumeToken = "go on"
+        #expect(cluster.decide().actions.first?.kind == .apply(.install(fingerprint: "other")))
+        #expect(cluster.record.halt == nil && cluster.record.operations["c0"]?.attempts == 1)
+    }
+
+    @Test("To pin the key that a machine shows is to vouch for it", arguments: [true, false])
+    func pinnedKey(_ wasGiven: Bool) {
+        var cluster = Cluster.fresh(controlPlane: 1, workers: 0)
+        if !wasGiven { cluster.desired.nodes[0].configDigest = nil }
+        cluster.step()
+        cluster.desired.nodes[0].configDigest = "digest"
+        cluster.reimage("c0", key: "other")
+        cluster.decide()
+        #expect(cluster.record.halt?.reason == (wasGiven ? .installFailed : .identityChanged))
+        cluster.observed.nodes["c0"]?.isPinned = true
+        cluster.pass(.seconds(500))
+        #expect(cluster.decide().actions.first?.kind == .apply(.install(fingerprint: "other")))
+        #expect(cluster.record.halt == nil)
+    }
+
     @Test("A worker that was emptied is installed again, with its new key, and made schedulable")
     func emptiedWorker() {
         var cluster = Cluster()

@@ -56,8 +56,9 @@ struct Situation: Sendable {
 extension Halt {
     /// Whether it is about one machine that is not part of the cluster yet, and the action makes a cluster of others.
     func letsOthersComeUp(with action: LifecycleAction) -> Bool {
-        guard [.contactTimedOut, .identityChanged, .installTimedOut, .configRejected].contains(reason),
-            action.node != node
+        guard
+            [.contactTimedOut, .identityChanged, .installTimedOut, .installFailed, .configRejected]
+                .contains(reason), action.node != node
         else { return false }
         switch action.kind {
         case .bootstrap, .apply(.install): return true

@@ -127,13 +127,15 @@ struct EngineBench {
         try await engine.pass(cluster, store.record, store)
     }
 
-    /// Makes passes until `isTrue` of one; the test's time limit is the limit.
+    /// Makes passes until `isTrue` of one; the test's time limit is the limit, and so is a halt unless they are `lasting`.
     @discardableResult
-    func passes(until isTrue: (LifecyclePass) -> Bool) async throws -> LifecyclePass {
+    func passes(
+        lasting: Bool = false, until isTrue: (LifecyclePass) -> Bool
+    ) async throws -> LifecyclePass {
         while true {
             let pass = try await pass()
             if isTrue(pass) { return pass }
-            if let halt = pass.record.halt { throw Halted(halt: halt) }
+            if !lasting, let halt = pass.record.halt { throw Halted(halt: halt) }
             // Something happens in the simulated cluster before long, or a clock runs: that is what is waited for.
             try await SystemClock().sleep(for: .milliseconds(100))
         }

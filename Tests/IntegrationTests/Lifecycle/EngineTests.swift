@@ -17,6 +17,22 @@ struct EngineTests {
         await simulator.stop()
     }
 
+    @Test("A machine whose installation fails gets no second configuration until its new key is vouched for")
+    func failedInstallation() async throws {
+        let simulator = try await TalosSimulator.start()
+        var bench = try await EngineBench(simulator, name: "demo", controlPlanes: 1)
+        try await simulator.setCondition("disk-not-empty", true, of: "demo-cp-0", in: "demo")
+        let halted = try await bench.passes(lasting: true) { $0.record.halt != nil }
+        #expect(halted.record.halt?.reason == .installFailed && halted.record.halt?.node == "demo-cp-0")
+        try await simulator.setCondition("disk-not-empty", false, of: "demo-cp-0", in: "demo")
+        let still = try await bench.pass()
+        #expect(still.performed.isEmpty && still.record.halt?.reason == .installFailed)
+        bench.cluster.desired.resumeToken = "the console shows this key"
+        try await bench.passes { $0.report.health.isHealthy && $0.record.operations.isEmpty }
+        #expect(try await simulator.violations().isEmpty)
+        await simulator.stop()
+    }
+
     @Test(
         "Talos is upgraded by the call of the release that runs, node by node",
         arguments: [("v1.11.6", "v1.12.3"), ("v1.13.0", "v1.13.1")])

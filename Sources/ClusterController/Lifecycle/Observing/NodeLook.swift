@@ -51,7 +51,9 @@ struct NodeLook: Sendable {
                 return NodeObservation(contact: .configured, address: address).with(status)
             case .maintenance(let fingerprint, let status):
                 let contact = NodeObservation.Contact.maintenance(fingerprint: fingerprint.description)
-                return NodeObservation(contact: contact, address: address).with(status)
+                var seen = NodeObservation(contact: contact, address: address).with(status)
+                seen.isPinned = fingerprint == pin?.1
+                return seen
             case .unreachable(let reason):
                 if case .refused = failure.contact { continue }
                 failure = NodeObservation(contact: .unreachable(reason.bounded), address: address)
