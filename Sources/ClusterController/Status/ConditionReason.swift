@@ -38,6 +38,8 @@ package enum ConditionReason {
     package static let nothingUnderWay = "NothingUnderWay"
     /// Nodes have other configurations than the operator gave them.
     package static let configDrifted = "ConfigDrifted"
+    /// Nodes have configurations that cannot be compared with those they are to have.
+    package static let configUnknown = "ConfigUnknown"
     /// Nodes have the configurations that the operator gave them, or are about to get others.
     package static let configInSync = "ConfigInSync"
     /// Nothing is begun with the nodes until somebody has looked; the message begins with the reason for that.

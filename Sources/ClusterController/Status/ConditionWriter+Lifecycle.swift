@@ -17,7 +17,7 @@ extension ConditionWriter {
             reportBootstrap(record.bootstrap)
             reportHealth(report.health)
             reportProgress(report)
-            reportDrift(report.drifted)
+            reportDrift(report)
             reportHalt(report.halt)
         }
     }
@@ -56,8 +56,15 @@ extension ConditionWriter {
         set(.progressing, true, ConditionReason.operationUnderWay, steps.joined(separator: "; "))
     }
 
-    private mutating func reportDrift(_ nodes: [String]) {
+    private mutating func reportDrift(_ report: LifecycleReport) {
+        let unknown = report.nodes.compactMap { node in node.configProblem.map { "\(node.name): \($0)" } }
+        let nodes = report.drifted
         guard !nodes.isEmpty else {
+            guard unknown.isEmpty else {
+                return set(
+                    .drifted, false, ConditionReason.configUnknown,
+                    "Could not be compared: \(unknown.joined(separator: "; "))")
+            }
             return set(
                 .drifted, false, ConditionReason.configInSync,
                 "No node is configured otherwise than it was given")

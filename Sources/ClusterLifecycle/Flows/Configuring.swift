@@ -64,7 +64,7 @@ extension Configuring {
             case .differs(let change) where change.configDigest != digest:
                 // Something else is desired by now, which is the next change.
                 .asExpected
-            case .unknown: .notYet("its configuration has not been read yet")
+            case .unknown: .notYet(seen.configProblem ?? "its configuration has not been read yet")
             case .differs, .staged: .notYet("it does not have its new configuration yet")
             }
         }
@@ -211,7 +211,7 @@ extension Configuring {
         case .differs(let change) where change.configDigest != digest:
             decision.record.operations[node.name] = nil
             return
-        case .unknown: problem = problem ?? "its configuration has not been read yet"
+        case .unknown: problem = problem ?? seen.configProblem ?? "its configuration has not been read yet"
         case .differs, .staged: problem = "it does not have its changed configuration"
         }
         guard let problem else {

@@ -59,6 +59,8 @@ package struct NodeObservation: Sendable, Hashable {
     package var etcdService: ServiceState?
     package var kubeletService: ServiceState?
     package var config = ConfigState.unknown
+    /// Why the configuration of a node that answers could not be compared, with no secret in it; nil if it was.
+    package var configProblem: String?
     /// A call that takes minutes, such as an installation, and how far it is.
     package var longCall: LongCall?
     /// The node's local etcd member, while etcd runs there; a number of 64 bits.

@@ -62,7 +62,7 @@ extension LifecycleReport.Node {
         object["address"] = address.map(JSONValue.string)
         object["stage"] = .string(stage)
         object["ready"] = .bool(isReady)
-        object["problem"] = problem.map { .text($0) }
+        object["problem"] = (problem ?? configProblem).map { .text($0) }
         object["talos"] = talos.map { .string($0.description) }
         object["schematic"] = schematic.map(JSONValue.string)
         object["kubernetes"] = kubernetes.map { .string($0.description) }

@@ -64,6 +64,7 @@ extension LifecycleReport {
             schematic: seen.schematic.flatMap { $0.isEmpty ? nil : $0 },
             kubernetes: kubernetes?.kubeletVersion ?? seen.components[.kubelet]?.version,
             config: config(of: seen, desired, context.record.nodes[desired.name]),
+            configProblem: seen.isConfigured ? seen.configProblem : nil,
             member: member(of: desired.name, context), step: context.record.operations[desired.name]?.step,
             isLeaving: desired.isSurplus || desired.isMachineLeaving)
     }

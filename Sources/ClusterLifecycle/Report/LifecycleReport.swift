@@ -80,6 +80,8 @@ package struct LifecycleReport: Sendable, Hashable {
         /// The kubelet's.
         package var kubernetes: Release?
         package var config: Config
+        /// Why it is not known how the configuration compares; nil if it is, or if there is no more to say.
+        package var configProblem: String?
         package var member: Member?
         package var step: OperationStep?
         /// Whether it is on its way out.

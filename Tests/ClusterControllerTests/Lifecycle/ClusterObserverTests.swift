@@ -196,4 +196,25 @@ struct ClusterObserverTests {
         }
         #expect(change.refusal == "INVALID_ARGUMENT: bad token \"******\" on /dev/sda")
     }
+
+    @Test(
+        "Where a live configuration cannot be read is told, and nothing of what is written there; it is read once"
+    )
+    func unreadable() async throws {
+        let fixture = try EngineFixture()
+        let nodes = try fixture.runAll()
+        let text = try EngineFixture.configuration("demo-w-0").yaml()
+        let newer = text + "---\napiVersion: v1alpha1\nkind: OpenSesame\npassword: opensesame\n"
+        nodes[3].change { $0.configuration = Array(newer.utf8) }
+        let observer = fixture.observer
+        for _ in 0..<2 {
+            let look = await observer.look(at: fixture.cluster, fixture.record, .close)
+            let node = try #require(look.observation.nodes["demo-w-0"])
+            let problem = try #require(node.configProblem)
+            #expect(
+                node.config == .unknown && problem.hasPrefix("its configuration cannot be read: document"))
+            #expect(!problem.contains("sesame") && !problem.contains("OpenSesame"))
+        }
+        #expect(!nodes[3].calls.contains("dryRun"))
+    }
 }

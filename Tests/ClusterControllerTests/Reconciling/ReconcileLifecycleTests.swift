@@ -52,6 +52,23 @@ struct ReconcileLifecycleTests {
         try bench.refresh()
     }
 
+    @Test("A configuration that cannot be compared is told of, with its node")
+    func unknownConfiguration() async throws {
+        let bench = try bench()
+        try await bench.settle()
+        try run(bench)
+        nodes.look { cluster in
+            var observation = FakeNodes.wellNodes(cluster)
+            observation.nodes[Self.first]?.config = .unknown
+            observation.nodes[Self.first]?.configProblem = "cannot be read: document 2"
+            return observation
+        }
+        try await bench.settle()
+        let drifted = bench.status().conditions[.drifted]
+        #expect(drifted?.isTrue == false && drifted?.reason == ConditionReason.configUnknown)
+        #expect(drifted?.message == "Could not be compared: \(Self.first): cannot be read: document 2")
+    }
+
     // MARK: What a pass is told
 
     @Test("The engine is told of every node: its configuration, its machine, and where to look for it")
@@ -295,6 +312,7 @@ struct ReconcileLifecycleTests {
         await bench.reconcile()
         let halted = bench.status().conditions[.halted]
         #expect(halted?.message == "RebootTimedOut (\(Self.first)): gone")
+        #expect(bench.status().conditions[.drifted]?.reason == ConditionReason.configInSync)
         #expect(bench.status().phase == .running)
         #expect(bench.metric(#"talos_operator_lifecycle_halts_total{reason="RebootTimedOut"}"#) == "1")
         let events = await bench.takeEvents()

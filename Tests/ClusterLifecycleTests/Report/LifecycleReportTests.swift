@@ -165,6 +165,10 @@ struct LifecycleReportTests {
         #expect(config(.differs(change)) == .pending)
         change.refusal = "machine.type must not change"
         #expect(config(.differs(change)) == .refused)
+        cluster.observed.nodes["w0"]?.configProblem = "its configuration cannot be read: document 2"
+        #expect(config(.unknown) == .unknown)
+        let row = Self.report(cluster).json["nodes"]?.array?.first { $0["name"] == "w0" }
+        #expect(row?["problem"] == "its configuration cannot be read: document 2")
     }
 
     @Test("Versions are told from the lowest to the highest")

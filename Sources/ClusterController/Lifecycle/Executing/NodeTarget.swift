@@ -68,8 +68,11 @@ struct NodeTarget: Sendable {
         guard let talos, let live = try await node.machineConfiguration() else {
             return .failure(Obstacle(result: .notNow("the node does not give its configuration")))
         }
-        guard let configuration = MachineConfiguration(live: live.bytes, of: talos) else {
-            return .failure(Obstacle(result: .refused("the node's configuration cannot be read")))
+        let configuration: MachineConfiguration
+        do throws(UnreadableConfiguration) {
+            configuration = try MachineConfiguration(live: live.bytes, of: talos)
+        } catch {
+            return .failure(Obstacle(result: .refused("\(error)")))
         }
         return await rendered().map { KubernetesImages.keeping(configuration, in: $0) }
     }
@@ -130,8 +133,11 @@ extension NodeTarget {
         guard let talos, let live = try await node.machineConfiguration() else {
             return .notNow("the node does not give its configuration")
         }
-        guard let configuration = MachineConfiguration(live: live.bytes, of: talos) else {
-            return .refused("the node's configuration cannot be read")
+        let configuration: MachineConfiguration
+        do throws(UnreadableConfiguration) {
+            configuration = try MachineConfiguration(live: live.bytes, of: talos)
+        } catch {
+            return .refused("\(error)")
         }
         guard let image = KubernetesImages.images(of: configuration)[component] else {
             return .refused("the node's configuration names no image of \(component.rawValue)")

@@ -3,6 +3,7 @@ import ClusterLifecycle
 import HTTP
 import PKI
 import Platform
+import StructuredData
 import Talos
 import TalosAPI
 
@@ -16,6 +17,8 @@ struct ConfigComparison: Sendable {
     /// Whether the node itself has been asked what the change would do.
     fileprivate var isFinal: Bool
     var state: ConfigState
+    /// Why the state is not known; nil if it is.
+    var problem: String?
     var images: [KubernetesComponent: String]
 }
 
@@ -39,23 +42,31 @@ struct ConfigComparer: Sendable {
         }
         facts.comparison = comparison
         facts.observation.config = comparison?.state ?? .unknown
+        facts.observation.configProblem = comparison?.problem
         facts.observation.images = comparison?.images ?? [:]
     }
 
-    /// Nil if the live configuration cannot be read or there is none to compare it with.
     private func compare(
         _ pair: Pair, in cluster: ManagedCluster, _ look: NodeLook, _ observed: NodeObservation
-    ) async -> ConfigComparison? {
-        guard let live = pair.read(pair.live) else { return nil }
+    ) async -> ConfigComparison {
         var comparison = ConfigComparison(
             live: pair.liveDigest, persistent: pair.persistentDigest, desired: pair.desiredDigest,
-            talos: pair.talos, isFinal: true, state: .unknown, images: KubernetesImages.images(of: live))
+            talos: pair.talos, isFinal: true, state: .unknown, images: [:])
+        let live: MachineConfiguration
+        do throws(UnreadableConfiguration) {
+            live = try pair.read(pair.live)
+        } catch {
+            comparison.problem = "\(error)"
+            return comparison
+        }
+        comparison.images = KubernetesImages.images(of: live)
         guard !pair.desiredDigest.isEmpty else { return comparison }
         let desired: DesiredConfiguration
         do throws(RenderingFailure) {
             desired = try await cluster.configuration(pair.name)
         } catch {
             comparison.isFinal = false
+            comparison.problem = "the configuration it is to have cannot be made: \(error)".bounded
             return comparison
         }
         let assessment = pair.assess(live, desired)
@@ -63,7 +74,7 @@ struct ConfigComparer: Sendable {
             comparison.state = .matches
             return comparison
         }
-        if let next = pair.persistent.flatMap(pair.read), pair.assess(next, desired).change == nil {
+        if let next = pair.next, pair.assess(next, desired).change == nil {
             comparison.state = .staged
             return comparison
         }
@@ -108,7 +119,15 @@ private struct Pair: Sendable {
     /// Up to 1.7 a dry run compares the machine's document alone.
     var seesEveryDocument: Bool { talos.line >= TalosVersion(minor: 8) }
 
-    func read(_ bytes: [UInt8]) -> MachineConfiguration? { MachineConfiguration(live: bytes, of: talos) }
+    func read(_ bytes: [UInt8]) throws(UnreadableConfiguration) -> MachineConfiguration {
+        try MachineConfiguration(live: bytes, of: talos)
+    }
+
+    /// The configuration that the node boots with next; one that cannot be read is none of ours.
+    var next: MachineConfiguration? {
+        guard let persistent else { return nil }
+        do throws(UnreadableConfiguration) { return try read(persistent) } catch { return nil }
+    }
 
     func assess(_ live: MachineConfiguration, _ desired: DesiredConfiguration) -> ConfigAssessment {
         ConfigAssessment(
@@ -122,18 +141,41 @@ extension DesiredConfiguration {
     var layers: Set<UInt16> { Set(secretLayers.compactMap { UInt16(exactly: $0) }) }
 }
 
+/// A node has a configuration that this program does not understand.
+struct UnreadableConfiguration: Error, Sendable, CustomStringConvertible {
+    /// Where, and nothing of what is written there.
+    let description: String
+
+    fileprivate init(_ problems: ConfigProblems, of talos: Release) {
+        let isNewer = talos.line > TalosVersion.supported.upperBound
+        let whose = isNewer ? ", of Talos \(talos), which is newer than this program" : ""
+        let first = problems.problems.first.map { ": \($0.place)" } ?? ""
+        let more = problems.problems.count > 1 ? ", and \(problems.problems.count - 1) more" : ""
+        description = "its configuration\(whose) cannot be read\(first)\(more)".bounded
+    }
+}
+
+extension ConfigProblem {
+    /// As in `document 2, line 7: machine.install.wipe`; what is wrong there may quote a secret.
+    fileprivate var place: String {
+        let parts = [document.map { "document \($0)" }, line.map { "line \($0)" }].compactMap(\.self)
+        let field = path == .root ? [] : ["\(path)"]
+        return ([parts.joined(separator: ", ")].filter { !$0.isEmpty } + field).joined(separator: ": ")
+    }
+}
+
 extension MachineConfiguration {
-    /// Reads what a node of that release has; nil if it cannot be read, by the newest release that is known if that is
-    /// older.
-    init?(live bytes: [UInt8], of talos: Release) {
+    /// Reads what a node of that release has, by the newest release that is known if that is older.
+    ///
+    /// Whatever is not understood makes it unreadable: to change a part of what is known would take the rest away.
+    init(live bytes: [UInt8], of talos: Release) throws(UnreadableConfiguration) {
         let version = min(talos.line, TalosVersion.supported.upperBound)
         do throws(ConfigProblems) {
             try self.init(
                 reading: String(decoding: bytes, as: UTF8.self), source: "live configuration",
                 version: version)
         } catch {
-            // What is wrong with it may quote it.
-            return nil
+            throw UnreadableConfiguration(error, of: talos)
         }
     }
 }

@@ -124,7 +124,7 @@ struct LiveCommand {
             case .matches: continue
             case .unknown:
                 isUnknown = true
-                output.printError("\(name): \(node.contact.sentence)\n")
+                output.printError("\(name): \(node.configProblem ?? node.contact.sentence)\n")
             case .staged:
                 differs = true
                 output.print("=== \(name)\nstaged for the next reboot\n")
