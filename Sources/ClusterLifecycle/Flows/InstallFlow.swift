@@ -110,6 +110,7 @@ extension InstallFlow {
         guard context.record.nodes[node.name]?.fingerprint == fingerprint else {
             return "it shows another key than before"
         }
+        if let stranger = strangeness(of: node, fingerprint, context) { return stranger }
         switch node.role {
         case .controlPlane: return staleMember(of: node, context)
         case .worker:
@@ -118,6 +119,19 @@ extension InstallFlow {
             }
             return isTrusted ? nil : "a worker needs a control-plane node that is configured"
         }
+    }
+
+    /// Why the machine that answers for a node is not the node's own; nil if nothing speaks against it.
+    private static func strangeness(
+        of node: DesiredNode, _ fingerprint: String, _ context: FlowContext
+    ) -> String? {
+        let contact = NodeObservation.Contact.maintenance(fingerprint: fingerprint)
+        let twin = context.desired.nodes.first {
+            $0.name != node.name && context.observation(of: $0.name).contact == contact
+        }
+        if let twin { return "\(twin.name) shows the same key, and one machine cannot be both" }
+        guard context.observed.kubernetes.nodes[node.name]?.isReady == true else { return nil }
+        return "Kubernetes finds a node of its name ready, so that another machine may answer at its address"
     }
 
     /// An empty machine must not come up in the place of a member that etcd still counts on.

@@ -37,15 +37,20 @@ struct LeavingNode {
 
     /// A node that answers is alive, whatever is said about its machine.
     ///
-    /// One that does not is dead at once if its machine
-    /// is gone or waits for its first configuration; otherwise only after the time that a drain may take, which is also
-    /// when Kubernetes gives its pods up.
+    /// One that does not is dead at once if its machine is gone or waits for its first configuration, unless Kubernetes
+    /// finds it ready: then it runs somewhere else. Otherwise it is only after the time that a drain may take, which is
+    /// also when Kubernetes gives its pods up.
     var condition: Condition {
         let seen = context.observation(of: node.name)
         if seen.isConfigured { return .alive }
-        if seen.isInMaintenance || !hasMachineObject { return .dead }
-        let isReady = context.observed.kubernetes.nodes[node.name]?.isReady == true
-        if !node.hasMachine || node.isMachineLeaving { return isReady ? .silent(until: patience) : .dead }
+        if !hasMachineObject { return .dead }
+        let kubernetes = context.observed.kubernetes
+        let isReady = kubernetes.nodes[node.name]?.isReady == true
+        if seen.isInMaintenance { return isReady ? .silent(until: patience) : .dead }
+        if !node.hasMachine || node.isMachineLeaving {
+            if isReady { return .silent(until: patience) }
+            if kubernetes.isReachable || context.record.bootstrap == nil { return .dead }
+        }
         if context.now < patience { return .silent(until: patience) }
         return isReady ? .alive : .dead
     }

@@ -40,6 +40,11 @@ enum ReplaceFlow: Flow {
         guard context.record.bootstrap?.isConfirmed == true, context.record.operations[node.name] == nil,
             context.observation(of: node.name).isInMaintenance
         else { return }
+        // Another machine may answer at its address: of a node that is wiped Kubernetes hears no more.
+        if context.observed.kubernetes.nodes[node.name]?.isReady == true {
+            return decision.waits.append(
+                Wait("its member of etcd stays: Kubernetes finds the node ready", node: node.name))
+        }
         switch MemberOfNode(node, context) {
         case .none: return
         case .unknown(let problem):

@@ -8,6 +8,7 @@ struct ScopeTests {
         var cluster = Cluster(controlPlane: 1, workers: 0)
         cluster.record = LifecycleRecord()
         cluster.observed.etcd = EtcdObservation()
+        cluster.observed.kubernetes = KubernetesObservation()
         cluster.observed.nodes["c0"] = NodeObservation(
             contact: .maintenance(fingerprint: "key"), address: "127.0.0.9:50000")
         cluster.desired.policy.scope = scope

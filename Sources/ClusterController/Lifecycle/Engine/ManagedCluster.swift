@@ -17,12 +17,18 @@ package struct ManagedCluster: Sendable {
     package var configuration: @Sendable (String) async throws(RenderingFailure) -> DesiredConfiguration
     /// The public keys that somebody has pinned for nodes in maintenance mode, by the node's name: SHA-256, in Base64.
     package var fingerprints: [String: String]
+    /// Why a machine in maintenance mode at an address may be another one than the node's; nil if nothing speaks
+    /// against it.
+    ///
+    /// It takes the node's name and one of its addresses. A key that is pinned for the node settles the question.
+    package var doubt: @Sendable (_ node: String, _ address: String) -> String?
 
     package init(
         key: ObjectKey, desired: DesiredCluster, addresses: [String: [String]], endpoint: String,
         credentials: ClusterCredentials,
         configuration: @escaping @Sendable (String) async throws(RenderingFailure) -> DesiredConfiguration,
-        fingerprints: [String: String] = [:]
+        fingerprints: [String: String] = [:],
+        doubt: @escaping @Sendable (_ node: String, _ address: String) -> String? = { _, _ in nil }
     ) {
         self.key = key
         self.desired = desired
@@ -31,6 +37,7 @@ package struct ManagedCluster: Sendable {
         self.credentials = credentials
         self.configuration = configuration
         self.fingerprints = fingerprints
+        self.doubt = doubt
     }
 }
 

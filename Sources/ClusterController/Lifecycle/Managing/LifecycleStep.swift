@@ -59,13 +59,15 @@ struct LifecycleStep: Sendable {
             at: reconciler.clock.timestamp)
         let nodes = cluster.metadata.isBeingDeleted ? roster.remainingNodes : roster.nodes
         let (renderer, digests) = (self.renderer(cluster), subject.configs)
+        let machines = reconciler.machines.store
         return ManagedCluster(
             key: cluster.key, desired: subject.desired(cluster, nodes, fleetObstacle: obstacle),
             addresses: roster.addresses, endpoint: subject.spec.endpoint.description,
             credentials: credentials,
             configuration: { (node: String) async throws(RenderingFailure) -> DesiredConfiguration in
                 try await renderer.configuration(of: node, digest: digests[node]?.digest)
-            }, fingerprints: roster.fingerprints)
+            }, fingerprints: roster.fingerprints,
+            doubt: { roster.doubt(about: $0, at: $1) { machines.list() } })
     }
 
     private func renderer(_ cluster: KubernetesCluster) -> NodeRenderer {

@@ -2,6 +2,7 @@
 import ClusterLifecycle
 import Kubernetes
 import Platform
+import TalosAPI
 
 /// Every node that a cluster is to have or still has: its topology's places, Machines beyond it, and nodes whose Machines
 /// are gone but which are not settled yet.
@@ -78,6 +79,11 @@ extension Machine {
     /// Where its Talos API is, as somebody has said; nil if nobody has.
     var explicitEndpoint: String? { metadata.annotations[APINames.talosEndpointAnnotation] }
 
+    /// Whether its provider says that it has that address.
+    fileprivate func reports(_ address: IPAddress) -> Bool {
+        addresses.contains { (IPAddress($0) ?? IPPrefix($0)?.address) == address }
+    }
+
     /// Whether there is a machine behind it, as far as its provider or somebody says.
     var isThere: Bool {
         state != .failed && (isReady || !addresses.isEmpty || explicitEndpoint != nil)
@@ -98,6 +104,25 @@ extension NodeRoster {
                 lastGood: record.nodes[name]?.address)
         }
         return addresses
+    }
+
+    /// Why a machine in maintenance mode at an endpoint may be another one than the node's; nil if the node's Machine
+    /// reports that address and no other of `machines`, all that are known, does.
+    ///
+    /// Providers hand addresses on: what a node last answered at may be somebody else's by now.
+    func doubt(about name: String, at endpoint: String, among machines: () -> [Machine]) -> String? {
+        guard let machine = self.machines[name] else { return "there is no Machine \(name)" }
+        guard machine.explicitEndpoint == nil,
+            let address = NodeEndpoint(endpoint).flatMap({ IPAddress($0.host) })
+        else { return nil }
+        guard machine.reports(address) else { return "its Machine does not report \(address.text)" }
+        let other = machines().first {
+            $0.metadata.uid != machine.metadata.uid && $0.explicitEndpoint == nil && $0.reports(address)
+        }
+        guard let other else { return nil }
+        let isNear = other.key.namespace == machine.key.namespace
+        let owner = isNear ? "Machine \(other.key.name)" : "a Machine of another namespace"
+        return "\(owner) reports \(address.text) too"
     }
 
     /// The keys that somebody has pinned, by the name of the node.

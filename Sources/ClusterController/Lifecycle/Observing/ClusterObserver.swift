@@ -155,9 +155,9 @@ struct Visit: Sendable {
     /// How each node can be reached; those whose turn did not come are missing.
     func contacts() async -> [String: NodeObservation] {
         await onEachNode { node, look in
-            let contact = await look.contact(
-                cluster.addresses[node.name] ?? [], pinned: cluster.fingerprints[node.name])
-            return contact
+            await look.contact(cluster.addresses[node.name] ?? [], pinned: cluster.fingerprints[node.name]) {
+                cluster.doubt(node.name, $0)
+            }
         }
     }
 

@@ -32,8 +32,11 @@ struct NodeLook: Sendable {
 
     /// Finds the node at the first of its addresses at which one answers, with its word on its state.
     ///
-    /// Failures at earlier addresses are forgotten then.
-    func contact(_ addresses: [String], pinned: String?) async -> NodeObservation {
+    /// Failures at earlier addresses are forgotten then. `doubt` tells of an address why a machine in maintenance mode
+    /// may be somebody else's there: it counts as a stranger then, unless it shows the key that is pinned.
+    func contact(
+        _ addresses: [String], pinned: String?, doubt: (String) -> String?
+    ) async -> NodeObservation {
         let pin = pinned.map { ($0, ServerFingerprint($0)) }
         if let pin, pin.1 == nil {
             return NodeObservation(
@@ -50,6 +53,12 @@ struct NodeLook: Sendable {
             case .configured(let status):
                 return NodeObservation(contact: .configured, address: address).with(status)
             case .maintenance(let fingerprint, let status):
+                if pin == nil, let doubt = doubt(address) {
+                    failure = NodeObservation(
+                        contact: .refused("a machine in maintenance mode answers, and \(doubt)".bounded),
+                        address: address)
+                    continue
+                }
                 let contact = NodeObservation.Contact.maintenance(fingerprint: fingerprint.description)
                 var seen = NodeObservation(contact: contact, address: address).with(status)
                 seen.isPinned = fingerprint == pin?.1
