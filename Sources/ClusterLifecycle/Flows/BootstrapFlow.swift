@@ -74,6 +74,14 @@ extension BootstrapFlow {
             decision.record.bootstrap?.isAccepted = true
             return .clear
         }
+        if context.observed.kubernetes.isReachable {
+            // Kubernetes answers to the cluster's own certificates, so it has an etcd, wherever that is.
+            let nodes = context.nodes(.controlPlane).map(\.name)
+            let node = nodes.first { context.observed.kubernetes.nodes[$0] != nil } ?? nodes.first ?? ""
+            decision.record.bootstrap = BootstrapRecord(node: node, since: context.now, isConfirmed: true)
+            decision.record.bootstrap?.isAccepted = true
+            return .clear
+        }
         let now = context.with(decision.record)
         if let obstacle = now.comingUpObstacle {
             decision.waits.append(Wait("the cluster is not bootstrapped: \(obstacle)"))
@@ -123,6 +131,10 @@ extension BootstrapFlow {
         case .noAddress, .unreachable, .refused:
             // One that was seen empty, and has been given its configuration since, is on its way.
             if context.record.operations[node.name]?.kind == .install || !node.hasMachine { return nil }
+            // What is up and shows another certificate may have etcd for all that is known, however long it does so.
+            if case .refused(let why) = context.observation(of: node.name).contact {
+                return "\(node.name) answers, but not as a node of this cluster: \(why)"
+            }
             if known.wasConfigured { return "\(node.name) was part of a cluster and does not answer" }
             let ready = context.record.nodes[candidate]?.etcdIdleSince ?? context.now
             let since = max(ready, known.readySince ?? ready)

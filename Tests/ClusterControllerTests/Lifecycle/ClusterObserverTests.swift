@@ -152,6 +152,47 @@ struct ClusterObserverTests {
         #expect(again.observation.nodes["demo-cp-0"]?.isPinned == true)
     }
 
+    @Test(
+        "A machine in maintenance mode is a stranger where its address may be another's, unless its key is pinned"
+    )
+    func doubt() async throws {
+        var fixture = try EngineFixture()
+        let fingerprint = try #require(EngineFixture.fingerprint)
+        let waiting = FakeNode(nil) { $0.status = MachineStatus(stage: .maintenance, isReady: true) }
+        fixture.connector.put(.maintenance(fingerprint, waiting), at: EngineFixture.address(0))
+        fixture.cluster.doubt = { node, address in
+            node == "demo-cp-0" && address == EngineFixture.address(0)
+                ? "its Machine does not report it" : nil
+        }
+        let look = await fixture.observer.look(at: fixture.cluster, fixture.record, .close)
+        #expect(
+            look.observation.nodes["demo-cp-0"]?.contact
+                == .refused("a machine in maintenance mode answers, and its Machine does not report it"))
+        fixture.cluster.fingerprints["demo-cp-0"] = fingerprint.description
+        let pinned = await fixture.observer.look(at: fixture.cluster, fixture.record, .close)
+        #expect(pinned.observation.nodes["demo-cp-0"]?.isInMaintenance == true)
+    }
+
+    @Test(
+        "Kubernetes is asked before there is a record where a control-plane node is not known to have no etcd"
+    )
+    func uncertain() async throws {
+        let fixture = try EngineFixture()
+        let nodes = try fixture.runAll()
+        for node in nodes {
+            node.change { $0.services = [ServiceInfo(id: "etcd", state: .preparing, health: .unknown)] }
+        }
+        func problem(_ record: LifecycleRecord) async -> String? {
+            await fixture.observer.look(at: fixture.cluster, record, .close).observation.kubernetes.problem
+        }
+        #expect(await problem(fixture.record) == "there is none yet")
+        fixture.connector.put(.silence, at: EngineFixture.address(2))
+        #expect(await problem(fixture.record) != "there is none yet")
+        var record = fixture.record
+        record.operations["demo-cp-2"] = NodeOperation(.install, .installing, at: Fixture.noon)
+        #expect(await problem(record) == "there is none yet")
+    }
+
     @Test("A changed live configuration is told with what the node says of it, and compared once")
     func drift() async throws {
         let fixture = try EngineFixture()

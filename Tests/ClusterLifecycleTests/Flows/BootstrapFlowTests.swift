@@ -212,4 +212,33 @@ struct BootstrapFlowTests {
         cluster.decide()
         #expect(cluster.record.halt == nil && cluster.record.bootstrap?.isConfirmed == true)
     }
+
+    @Test("A cluster whose Kubernetes answers was made, though no node shows it and nothing is recorded")
+    func kubernetesAnswers() {
+        var cluster = Self.installed()
+        cluster.record = LifecycleRecord()
+        for name in ["c1", "c2"] { cluster.lose(name) }
+        cluster.decide()
+        cluster.pass(.seconds(1000))
+        cluster.observed.kubernetes.problem = nil
+        cluster.observed.kubernetes.nodes["c1"] = KubernetesNode(isReady: true)
+        #expect(cluster.decide().actions.isEmpty)
+        #expect(cluster.record.bootstrap?.isConfirmed == true && cluster.record.bootstrap?.node == "c1")
+        cluster.observed.kubernetes = KubernetesObservation()
+        cluster.pass(.seconds(1000))
+        #expect(!cluster.settle().contains { $0.hasPrefix("bootstrap") })
+    }
+
+    @Test("A node that answers with another certificate may be anything: no cluster is made beside it")
+    func refused() {
+        var cluster = Self.installed()
+        cluster.record = LifecycleRecord()
+        cluster.observed.nodes["c1"] = NodeObservation(contact: .refused("unknown authority"))
+        cluster.decide()
+        cluster.pass(.seconds(100_000))
+        let decision = cluster.decide()
+        #expect(decision.actions.isEmpty && decision.says("c1"))
+        cluster.reimage("c1")
+        #expect(cluster.settle().contains("bootstrap c0"))
+    }
 }

@@ -78,7 +78,7 @@ package final class ClusterObserver: ClusterLooking {
         at cluster: ManagedCluster, _ record: LifecycleRecord, _ visit: Visit,
         _ contacts: [String: NodeObservation], _ memory: LookMemory
     ) async -> ClusterObservation {
-        async let asked = askKubernetes(cluster, record)
+        async let asked = askKubernetes(cluster, record, contacts)
         let facts = await visit.details(contacts, memory)
         var observation = ClusterObservation(at: clock.timestamp)
         let kubernetes = await asked
@@ -99,9 +99,21 @@ package final class ClusterObserver: ClusterLooking {
     }
 
     /// Asks nothing of a Kubernetes that nobody has brought up yet.
-    private func askKubernetes(_ cluster: ManagedCluster, _ record: LifecycleRecord) async -> KubernetesFacts
-    {
-        guard record.bootstrap != nil else {
+    ///
+    /// Where nothing is recorded there may be one all the same, if there are control-plane nodes of which nothing is
+    /// known: it is asked before anybody makes a cluster of the others.
+    private func askKubernetes(
+        _ cluster: ManagedCluster, _ record: LifecycleRecord, _ contacts: [String: NodeObservation]
+    ) async -> KubernetesFacts {
+        let controlPlane = cluster.desired.nodes.filter { $0.role == .controlPlane }
+        let isUncertain =
+            controlPlane.contains { contacts[$0.name]?.isConfigured == true }
+            && controlPlane.contains { node in
+                let seen = contacts[node.name]
+                return seen?.isConfigured != true && seen?.isInMaintenance != true
+                    && record.operations[node.name]?.kind != .install
+            }
+        guard record.bootstrap != nil || isUncertain else {
             var facts = KubernetesFacts()
             facts.observation.problem = "there is none yet"
             return facts
