@@ -160,6 +160,12 @@ extension NodeRemoval {
         if operation.attempts == 0, leaving.condition == .alive, disturbance(operation).isOccupied(context) {
             return decision.advance(name, to: .cordoning, context)
         }
+        if operation.attempts == 0, leaving.condition == .alive,
+            context.desired.policy.deletion.reset != .none,
+            !hasLeftEtcd(before: "it is not reset", &decision)
+        {
+            return
+        }
         switch step.advance(context, &decision) {
         case .waiting: break
         case .over: decision.advance(name, to: .deletingNode, context)
@@ -194,13 +200,13 @@ extension NodeRemoval {
         if !leaving.hasMachineObject || leaving.node.isMachineLeaving {
             // It may have joined etcd in the moment in which its Machine was deleted.
             if case .member = MemberOfNode(leaving.node, context) {
-                _ = hasLeftEtcd(&decision)
+                _ = hasLeftEtcd(before: "its Machine is not deleted", &decision)
             } else {
                 decision.record.operations[name] = nil
             }
             return
         }
-        guard hasLeftEtcd(&decision) else { return }
+        guard hasLeftEtcd(before: "its Machine is not deleted", &decision) else { return }
         let limit = context.desired.policy.timeouts.reset
         if context.record.isOverdue(operation, limit, at: context.now) {
             return decision.stop(
@@ -212,7 +218,7 @@ extension NodeRemoval {
     }
 
     /// Looks once more before there is no way back: a node that rebooted after it had left etcd has joined again.
-    private func hasLeftEtcd(_ decision: inout LifecycleDecision) -> Bool {
+    private func hasLeftEtcd(before what: String, _ decision: inout LifecycleDecision) -> Bool {
         switch MemberOfNode(leaving.node, context) {
         case .none: return true
         case .member(let id):
@@ -222,10 +228,9 @@ extension NodeRemoval {
             guard let operation = decision.record.operations[name] else { return false }
             let limit = context.desired.policy.timeouts.reset
             if context.record.isOverdue(operation, limit, at: context.now) {
-                decision.stop(
-                    .removalFailed, "the Machine \(name) is not deleted: \(problem)", on: name, context)
+                decision.stop(.removalFailed, "\(name) is stuck: \(what), for \(problem)", on: name, context)
             } else {
-                decision.await("its Machine is not deleted yet: \(problem)", on: name, limit: limit)
+                decision.await("\(what) yet: \(problem)", on: name, limit: limit)
             }
         }
         return false

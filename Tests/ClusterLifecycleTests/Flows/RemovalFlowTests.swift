@@ -460,4 +460,41 @@ struct RemovalFlowTests {
         cluster.record.nodes["c2"]?.address = "10.0.0.7:50000"
         #expect(cluster.settle().first == "removeMember 63 through c0")
     }
+
+    @Test("A node that has joined etcd again since it left is not wiped as a voter")
+    func joinedAgain() {
+        var cluster = Cluster()
+        cluster.desired.policy.deletion.reset = .force
+        cluster.change("c2") { $0.isSurplus = true }
+        var log = cluster.settle { cluster, action in
+            let result = cluster.perform(action)
+            guard action.kind == .leaveEtcd else { return result }
+            // It reboots at once, and comes up as a member of another identity.
+            let member = EtcdObservation.Member(id: 77, hostname: "c2")
+            for name in ["c0", "c1"] { cluster.observed.etcd.views[name]?.append(member) }
+            cluster.observed.etcd.views["c2"] = cluster.observed.etcd.views["c0"]
+            cluster.observed.etcd.statuses["c2"] = EtcdObservation.Status(
+                memberID: 77, leader: Cluster.member("c0"), raftIndex: 100, raftAppliedIndex: 100)
+            cluster.observed.nodes["c2"]?.etcdService = ServiceState(state: "Running", isHealthy: true)
+            cluster.observed.nodes["c2"]?.memberID = 77
+            // The other one is down by now: etcd cannot do without this voter.
+            cluster.silence("c1")
+            return result
+        }
+        #expect(!log.contains { $0.hasPrefix("reset") }, "\(log)")
+        cluster.bringUp(Cluster.node("c1", .controlPlane))
+        for name in ["c0", "c1", "c2"] {
+            cluster.observed.etcd.views[name] =
+                ["c0", "c1"].map {
+                    EtcdObservation.Member(id: Cluster.member($0), hostname: $0)
+                } + [EtcdObservation.Member(id: 77, hostname: "c2")]
+        }
+        cluster.record.halt = nil
+        log = cluster.settle { cluster, action in
+            if action.kind == .leaveEtcd { cluster.dropMember(77) }
+            return cluster.perform(action)
+        }
+        let leave = log.firstIndex(of: "leaveEtcd c2") ?? .max
+        #expect(leave < (log.firstIndex { $0.hasPrefix("reset") } ?? 0), "\(log)")
+    }
 }
