@@ -213,7 +213,7 @@ package struct KubernetesObservation: Sendable, Hashable {
 package struct KubernetesNode: Sendable, Hashable {
     package var isReady: Bool
     package var isUnschedulable: Bool
-    /// Whether we have made it unschedulable, as its annotation tells.
+    /// Whether we have made it unschedulable, as its annotation tells, which stays when somebody else takes that back.
     package var isCordonedByUs: Bool
     package var kubeletVersion: Release?
     /// How many pods a drain would evict; nil if they were not counted.

@@ -137,14 +137,18 @@ struct WorkloadClusterTests {
         #expect(try await cluster.drain("a", force: false).blockers.isEmpty)
     }
 
-    private static func node(_ spec: String, by: String? = nil) -> ScriptedTransport.Answer {
+    private static func body(_ spec: String, by: String? = nil) -> JSONValue {
         var annotations: JSONObject = [:]
         annotations["cluster.vitistack.io/cordoned-by"] = by.map { .string($0) }
-        return .json([
+        return [
             "metadata": [
                 "name": "a", "uid": "uid-a", "resourceVersion": "7", "annotations": .object(annotations),
             ], "spec": Fixture.json(spec), "status": [:],
-        ])
+        ]
+    }
+
+    private static func node(_ spec: String, by: String? = nil) -> ScriptedTransport.Answer {
+        .json(body(spec, by: by))
     }
 
     @Test("A node is cordoned under our name, at the version that was read")
@@ -172,6 +176,19 @@ struct WorkloadClusterTests {
         }
         #expect(try await ours.uncordon("a") == .done)
         #expect(requests.requests.last?.method == .patch)
+    }
+
+    @Test(
+        "Our mark is taken from a node that somebody made schedulable again: what is cordoned next is theirs")
+    func leftMark() async throws {
+        let (cluster, transport) = Self.cluster { _ in Self.node("{}", by: "talos-operator") }
+        #expect(try await cluster.uncordon("a") == .done)
+        let patch = try JSONValue(json: try #require(transport.requests.last?.body))
+        #expect(patch["metadata"]?["annotations"] == ["cluster.vitistack.io/cordoned-by": .null])
+        let (listed, _) = Self.cluster { _ in
+            .json(["kind": "NodeList", "metadata": [:], "items": [Self.body("{}", by: "talos-operator")]])
+        }
+        #expect(try await listed.nodes().map(\.observation.isCordonedByUs) == [true])
     }
 
     @Test("A node that Kubernetes does not know needs nothing")

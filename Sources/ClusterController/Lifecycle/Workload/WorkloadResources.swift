@@ -16,9 +16,11 @@ struct WorkloadNode: Resource, Hashable {
     var kubeletVersion: Release?
     var internalIP: String?
 
-    var isCordonedByUs: Bool {
-        isUnschedulable && metadata.annotations[Self.cordonedBy] == APINames.fieldManager
-    }
+    /// Whether it is marked as cordoned by us.
+    ///
+    /// The mark counts on a node that is schedulable again too: left there, it would make ours what somebody else
+    /// cordons next.
+    var isCordonedByUs: Bool { metadata.annotations[Self.cordonedBy] == APINames.fieldManager }
 
     init(_ object: JSONValue) throws(DecodingProblem) {
         metadata = try ObjectMeta(of: object)
