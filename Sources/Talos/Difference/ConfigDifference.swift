@@ -62,10 +62,11 @@ package struct ConfigDifference: Sendable {
     package func hidingRemoved() -> ConfigDifference {
         ConfigDifference(
             entries.map { entry in
-                guard entry.change == .removed else { return entry }
+                guard entry.old != nil else { return entry }
                 return Entry(
-                    document: entry.document, path: entry.path, change: .removed,
-                    old: .string(MachineConfiguration.redaction), new: nil, isSecret: true)
+                    document: entry.document, path: entry.path, change: entry.change,
+                    old: .string(MachineConfiguration.redaction), new: entry.new,
+                    isSecret: entry.isSecret || entry.new == nil)
             })
     }
 }

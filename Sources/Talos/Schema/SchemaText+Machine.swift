@@ -17,7 +17,7 @@ extension SchemaText {
           certSANs                  [string]           always
           controlPlane              machineControlPlane
           kubelet                   kubelet
-          pods                      [any]
+          pods                      [any]               secret
           network                   network
           disks                     [disk]
           install                   install

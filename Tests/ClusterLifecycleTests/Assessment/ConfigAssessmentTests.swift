@@ -99,6 +99,91 @@ struct ConfigAssessmentTests {
         #expect(hidden.hash == shown.hash)
     }
 
+    @Test("So is a live value that another one takes the place of, which may have come from one too")
+    func replacedSecret() throws {
+        let live = Self.base + "\n  network:\n    dnsDomain: from-a-secret.example\n"
+        let desired = Self.base + "\n  network:\n    dnsDomain: plain.example\n"
+        let shown = try #require(try Self.assess(live, desired).change)
+        #expect(shown.summary.contains("from-a-secret.example"))
+        let hidden = try #require(try Self.assess(live, desired, secretLayers: [3]).change)
+        #expect(!hidden.summary.contains("from-a-secret.example"))
+        #expect(hidden.summary.contains("plain.example") && hidden.summary.contains("dnsDomain"))
+    }
+
+    /// A configuration with something secret in every place where people put it.
+    private static func full(_ mark: String) -> String {
+        """
+        version: v1alpha1
+        machine:
+          type: worker
+          token: \(mark)
+          ca: {crt: Zm9v, key: \(mark)}
+          env: {HTTPS_PROXY: "http://u:\(mark)@proxy"}
+          files: [{path: /var/a, op: create, permissions: 0o600, content: "\(mark)"}]
+          registries:
+            config:
+              r.example:
+                auth: {username: u, password: "\(mark)", auth: "\(mark)", identityToken: "\(mark)"}
+                tls: {clientIdentity: {crt: Zm9v, key: "\(mark)"}}
+          network:
+            interfaces:
+              - interface: wg0
+                wireguard: {privateKey: "\(mark)", peers: [{publicKey: a}]}
+              - interface: eth0
+                vip: {ip: 192.0.2.1, hcloud: {apiToken: "\(mark)"}, equinixMetal: {apiToken: "\(mark)"}}
+                vlans: [{vlanId: 7, vip: {ip: 192.0.2.2, hcloud: {apiToken: "\(mark)"}}}]
+          systemDiskEncryption:
+            state: {provider: luks2, keys: [{slot: 0, static: {passphrase: "\(mark)"}}]}
+            ephemeral: {provider: luks2, keys: [{slot: 0, static: {passphrase: "\(mark)"}}]}
+          pods:
+            - {apiVersion: v1, kind: Pod, metadata: {name: a},
+               spec: {containers: [{name: a, env: [{name: A, value: "\(mark)"}]}]}}
+        cluster:
+          secret: "\(mark)"
+          token: "\(mark)"
+          aescbcEncryptionSecret: "\(mark)"
+          secretboxEncryptionSecret: "\(mark)"
+          ca: {crt: Zm9v, key: "\(mark)"}
+          aggregatorCA: {crt: Zm9v, key: "\(mark)"}
+          serviceAccount: {key: "\(mark)"}
+          etcd: {ca: {crt: Zm9v, key: "\(mark)"}}
+          apiServer: {env: {A: "\(mark)"}}
+          controllerManager: {env: {A: "\(mark)"}}
+          scheduler: {env: {A: "\(mark)"}}
+          extraManifestHeaders: {Authorization: "\(mark)"}
+          inlineManifests: [{name: a, contents: "kind: Secret\\ndata: {a: \(mark)}"}]
+        ---
+        apiVersion: v1alpha1
+        kind: ExtensionServiceConfig
+        name: a
+        environment: ["A=\(mark)"]
+        configFiles: [{content: "\(mark)", mountPath: /a}]
+        ---
+        apiVersion: v1alpha1
+        kind: SideroLinkConfig
+        apiUrl: https://a.example?jointoken=\(mark)
+        ---
+        apiVersion: v1alpha1
+        kind: VolumeConfig
+        name: EPHEMERAL
+        encryption: {provider: luks2, keys: [{slot: 0, static: {passphrase: "\(mark)"}}]}
+        """
+    }
+
+    @Test("No secret is told, whether it comes, goes or changes, however deep it lies")
+    func everySecret() throws {
+        let bare = "version: v1alpha1\nmachine:\n  type: worker\n"
+        let texts = [bare, Self.full("c2VjcmV0bWFyaw=="), Self.full("b3RoZXJtYXJrZXI=")]
+        for live in texts {
+            for desired in texts where desired != live {
+                let summary = try #require(try Self.assess(live, desired).change).summary
+                for line in summary.split(separator: "\n") {
+                    #expect(!line.contains("c2VjcmV0bWFyaw") && !line.contains("b3RoZXJtYXJrZXI"), "\(line)")
+                }
+            }
+        }
+    }
+
     @Test(
         "Whether a change needs a reboot is known without asking the node",
         arguments: [
