@@ -116,7 +116,8 @@ class Service:
             "request", cluster=node.cluster.name, node=node.name, method=self.path, roles=sorted(self.roles),
             secure=self.is_secure, fields=fields(request), outcome=None)
         REQUEST.set(entry)
-        decisions = node.world.faults.decide(node.cluster.name, node.name, self.path)
+        dry_run = "?dry-run" if getattr(request, "dry_run", False) else ""
+        decisions = node.world.faults.decide(node.cluster.name, node.name, self.path + dry_run)
         if decisions:
             entry["faults"] = [[decision.rule, decision.action] for decision in decisions]
         call = Call(self.roles, stream.metadata, entry, decisions)

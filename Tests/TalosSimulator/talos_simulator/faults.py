@@ -13,6 +13,8 @@ A rule is {"match": {…}, "action": {"do": …, …}, "probability": 1}. All ru
           exit code                 LifecycleService.Upgrade and Install end with this exit code
           observe                   nothing; it is counted
 
+The method of a dry run has "?dry-run" at its end.
+
 Requests to the Kubernetes API of a cluster count too, as those of node "kubernetes" with a method such as
 "PATCH /api/v1/nodes/x"; there a refusal's code is HTTP's.
 """

@@ -92,15 +92,17 @@ class Front:
                 "kubernetes", cluster=self.cluster.name, node="", method=f"{request.method} {request.path}", user=user,
                 fields=request.json() if self.is_shown(request) else {}, outcome=None)
             REQUEST.set(entry)
-        answer = await self.answer(request)
+        answer = await self.answer(request, entry)
         if entry:
             entry["outcome"] = str(answer[0])
         return answer
 
-    async def answer(self, request):
+    async def answer(self, request, entry):
         """The backend's, unless a fault strikes before or after it has acted."""
         decisions = self.cluster.world.faults.decide(
             self.cluster.name, "kubernetes", f"{request.method} {request.path}")
+        if entry and decisions:
+            entry["faults"] = [[decision.rule, decision.action] for decision in decisions]
         for decision in decisions:
             if decision.action == "delay":
                 await asyncio.sleep(decision.seconds)
@@ -113,6 +115,8 @@ class Front:
                                             request.headers.get("content-type", "application/json"))
         for decision in decisions:
             if decision.at == "after":
+                if entry and decision.action in ("cut", "hang"):
+                    entry["outcome"] = f"{answer[0]}, LOST"
                 await lose(decision, request)
         return answer
 

@@ -43,6 +43,13 @@ class FaultTests(WorldCase):
         self.fault("Version", do="delay", from_ms=50)
         self.assertEqual(await client.version(), "v1.12.3")
 
+    async def test_a_fault_of_changes_spares_dry_runs(self):
+        _, [node] = await self.cluster()
+        self.fault("ApplyConfiguration$", do="refuse", code="UNAVAILABLE", message="no")
+        client = self.client(node)
+        await client.apply(node.config.data, dry_run=True)
+        await self.refused("UNAVAILABLE", client.apply(node.config.data), "no")
+
     async def test_a_node_that_reboots_refuses_connections(self):
         _, [node] = await self.cluster()
         self.world.steps["firmware"] = 100
