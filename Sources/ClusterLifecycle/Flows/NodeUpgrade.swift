@@ -154,11 +154,16 @@ struct NodeUpgrade {
         case .done(.upgrade(image, .lifecycle)) where operation.attempts > 0:
             decision.record.operations[node.name]?.advance(to: .rebooting, at: context.now)
             return
-        case .failed(.upgrade, let message) where operation.attempts >= Self.attempts:
-            disturbance.halt(
-                .upgradeFailed, "\(node.name) cannot install Talos \(release): \(message)", context, &decision
-            )
-            return
+        case .refused(.upgrade, let message) where operation.attempts > 0:
+            return disturbance.halt(
+                .upgradeFailed, "\(node.name) refuses Talos \(release): \(message)", context, &decision)
+        case .failed(.upgrade, let message):
+            decision.record.operations[node.name]?.lastError = message
+            guard operation.attempts < Self.attempts else {
+                return disturbance.halt(
+                    .upgradeFailed, "\(node.name) cannot install Talos \(release): \(message)", context,
+                    &decision)
+            }
         default: break
         }
         ask(operation, talos, limit, &decision)

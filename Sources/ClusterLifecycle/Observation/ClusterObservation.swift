@@ -141,6 +141,8 @@ package enum LongCall: Sendable, Hashable {
     case done(LifecycleAction.Kind)
     /// It has ended, and why it failed.
     case failed(LifecycleAction.Kind, String)
+    /// It has ended, and there is no use in making it again, and why.
+    case refused(LifecycleAction.Kind, String)
 }
 
 /// What etcd looks like from all control-plane nodes that answered.

@@ -148,6 +148,34 @@ struct TalosUpgradeFlowTests {
                 .upgrade(image: image, .legacy(preserve: false, stage: true, reboot: .powercycle))))
     }
 
+    @Test(
+        "What became of a request beside the passes is told: refused at once, failed when it was made three times"
+    )
+    func endedCall() {
+        let image = "factory.example/installer/abc:v1.12.9"
+        let call = LifecycleAction.Kind.upgrade(
+            image: image, .legacy(preserve: false, stage: false, reboot: .default))
+        var cluster = cluster("v1.12.3", "v1.12.9", workers: 0)
+        cluster.begin(.upgrade(image: image, to: Release(minor: 12, patch: 9)), .installing, on: "c0")
+        cluster.record.operations["c0"]?.attempts = 1
+        func halt(_ end: LongCall, attempts: Int) -> Halt? {
+            cluster.record.halt = nil
+            cluster.record.operations["c0"]?.isHalted = false
+            cluster.record.operations["c0"]?.attempts = attempts
+            cluster.observed.nodes["c0"]?.longCall = end
+            let decision = cluster.run(TalosUpgradeFlow.self).decision
+            #expect(decision.actions.isEmpty)
+            if case .failed(_, let words) = end {
+                #expect(decision.record.operations["c0"]?.lastError == words)
+            }
+            return decision.record.halt
+        }
+        #expect(halt(.running(call), attempts: 1) == nil && halt(.done(call), attempts: 1) == nil)
+        #expect(halt(.failed(call, "busy"), attempts: 1) == nil)
+        #expect(halt(.failed(call, "busy"), attempts: 3)?.reason == .upgradeFailed)
+        #expect(halt(.refused(call, "no"), attempts: 1)?.message == "c0 refuses Talos v1.12.9: no")
+    }
+
     @Test("A node at another release than it was to come up with halts the upgrade, and no other is touched")
     func rollback() {
         var world = UpgradeWorld(cluster("v1.12.3", "v1.13.9"))

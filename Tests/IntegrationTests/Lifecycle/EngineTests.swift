@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import ClusterController
 import ClusterLifecycle
+import StructuredData
 import TestSupport
 import Testing
 
@@ -54,6 +55,33 @@ struct EngineTests {
             #expect(pass.record.halt == nil && pass.record.snapshot != nil)
         }
         #expect(try await simulator.violations().isEmpty)
+        await simulator.stop()
+    }
+
+    @Test("A node that takes long to answer a request to upgrade holds no pass, and is not asked again")
+    func slowUpgrade() async throws {
+        let simulator = try await TalosSimulator.start()
+        var bench = try await EngineBench(simulator, name: "demo", controlPlanes: 1, talos: "v1.11.6")
+        try await bench.passes { $0.report.health.isHealthy && $0.record.operations.isEmpty }
+        let slow = SimulatorFault("/Upgrade$", action: .delay(milliseconds: 3_000...3_000))
+        _ = try await simulator.add(slow)
+        bench.want(talos: "v1.12.3")
+        let wanted = try #require(Release("v1.12.3"))
+        try await bench.withLongCalls {
+            try await bench.passes { pass in
+                if case .running(.upgrade(_, .legacy)) = pass.observation.nodes["demo-cp-0"]?.longCall {
+                    return true
+                }
+                return false
+            }
+            try await bench.passes { pass in
+                pass.record.operations.isEmpty && pass.observation.nodes["demo-cp-0"]?.talos == wanted
+            }
+        }
+        let requests = try await simulator.journal().filter {
+            $0["method"]?.string?.hasSuffix("/Upgrade") == true
+        }
+        #expect(requests.count == 1, "\(requests)")
         await simulator.stop()
     }
 }

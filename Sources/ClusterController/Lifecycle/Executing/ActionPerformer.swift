@@ -64,7 +64,7 @@ package final class ActionPerformer: ActionPerforming {
         case .apply(let mode): return try await target.apply(mode, node)
         case .setImage(let component, let release): return try await target.set(component, release, node)
         case .pull(let image, let isSystem): return target.pull(image, isSystem, kind, node)
-        case .upgrade(let image, let call): return try await target.upgrade(image, call, kind, node)
+        case .upgrade(let image, let call): return target.upgrade(image, call, kind, node)
         case .reset(let call): return try await target.reset(call, node)
         case .snapshot: return snapshot(target, node)
         case .syncManifests: return try await syncManifests(target, node)

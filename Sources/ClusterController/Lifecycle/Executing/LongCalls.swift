@@ -13,6 +13,8 @@ package final class LongCalls: Sendable {
         /// With the snapshot that it has kept, if that is what it was for.
         case done(SnapshotRecord?)
         case failed(String)
+        /// It would fail again.
+        case refused(String)
     }
 
     private struct Place: Hashable {
@@ -87,6 +89,7 @@ package final class LongCalls: Sendable {
         case nil: .running(entry.kind)
         case .done: .done(entry.kind)
         case .failed(let reason): .failed(entry.kind, reason)
+        case .refused(let reason): .refused(entry.kind, reason)
         }
     }
 
@@ -125,7 +128,8 @@ package final class LongCalls: Sendable {
                 let place = Place(cluster: cluster, node: name)
                 guard let entry = state.entries[place], entry.outcome != nil else { continue }
                 switch node.longCall {
-                case .done(entry.kind), .failed(entry.kind, _): state.entries[place] = nil
+                case .done(entry.kind), .failed(entry.kind, _), .refused(entry.kind, _):
+                    state.entries[place] = nil
                 default: break
                 }
             }

@@ -7,7 +7,9 @@ import TalosAPI
 extension NodeTarget {
     /// The release whose API installs and pulls beside the node's other work.
     private static let lifecycleAPI = TalosVersion(minor: 13)
-    /// For the old upgrade call, which checks the installer's image before it answers; that has been pulled before.
+    /// For the old upgrade call, which checks etcd and the installer's image before it answers.
+    ///
+    /// The image has been pulled before. What its client gives up early the node gives up as well.
     private static let legacyUpgrade = Duration.seconds(120)
 
     /// Pulls an image ahead of time; a node that knows no call for it will do so when it needs it.
@@ -33,13 +35,19 @@ extension NodeTarget {
     func upgrade(
         _ image: String, _ call: LifecycleAction.UpgradeCall, _ kind: LifecycleAction.Kind,
         _ node: any TalosNode
-    ) async throws(TalosError) -> ActionResult {
+    ) -> ActionResult {
         switch call {
         case .legacy(let preserve, let stage, let reboot):
             let request = LegacyUpgradeRequest(
                 image: image, preserve: preserve, stage: stage, rebootsByPowerCycle: reboot == .powercycle)
-            _ = try await node.upgrade(request, within: Self.legacyUpgrade)
-            return .done
+            return longCalls.begin(kind, on: name, in: cluster.key) {
+                do throws(TalosError) {
+                    _ = try await node.upgrade(request, within: Self.legacyUpgrade)
+                    return .done(nil)
+                } catch {
+                    return LongCalls.Outcome(error.result(of: kind))
+                }
+            }
         case .lifecycle:
             return longCalls.begin(kind, on: name, in: cluster.key) {
                 do throws(TalosError) {
@@ -81,5 +89,17 @@ extension NodeDisk {
     /// Whether it is one that a reset of everything means: no part of the system, no loop device, nothing read-only.
     fileprivate var isUserDisk: Bool {
         !isSystemDisk && !isReadOnly && kind != .cd && size > 0 && !busPath.hasPrefix("/virtual")
+    }
+}
+
+extension LongCalls.Outcome {
+    /// What a request that was answered late has come to; one whose answer was lost may have been taken, which the node
+    /// itself shows before long.
+    fileprivate init(_ result: ActionResult) {
+        switch result {
+        case .done, .alreadyDone, .running, .unknown: self = .done(nil)
+        case .notNow(let words), .partly(let words): self = .failed(words)
+        case .refused(let words): self = .refused(words)
+        }
     }
 }
