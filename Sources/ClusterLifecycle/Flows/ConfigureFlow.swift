@@ -9,7 +9,8 @@ import Platform
 ///                                                                                   → Uncordoning → over
 /// staged, tried out: Installing → over
 /// ```
-/// Nothing is begun while a node would refuse its configuration. A lost reply does no harm: the next look tells whether
+/// Nothing is begun while a node would refuse its configuration. If it does so because its release of Talos is too old
+/// for it, and Talos is to be upgraded anyway, that comes first. A lost reply does no harm: the next look tells whether
 /// the configuration is there, and applying it again is applying the same.
 package enum ConfigureFlow: Flow {
     package static func decide(_ context: FlowContext, _ decision: inout LifecycleDecision) -> FlowVerdict {
@@ -82,13 +83,21 @@ extension ConfigureFlow {
                 Wait("the change of \(plan.node.name)'s configuration \(obstacle)", node: plan.node.name))
         }
         let pending = plans.filter { $0.manner != nil }
-        if let refused = pending.first(where: { $0.change?.refusal != nil }),
+        let later = waitingForTalos(pending, context)
+        if let refused = pending.first(where: { $0.change?.refusal != nil && !later.contains($0.node.name) }),
             let words = refused.change?.refusal
         {
             decision.record.halt(
                 .configRejected, "\(refused.node.name) would refuse its configuration: \(words)",
                 node: refused.node.name, context)
             return true
+        }
+        if let first = later.min() {
+            decision.waits.append(
+                Wait(
+                    "changed configurations wait for the upgrade of Talos: its release does not know all that is in "
+                        + "the changed one", node: first))
+            return false
         }
         let approved = pending.filter { context.isApproved($0.digest) }
         guard !approved.isEmpty else { return false }
@@ -115,6 +124,13 @@ extension ConfigureFlow {
         let next = isControlPlaneBusy ? [] : first.isEmpty ? approved : Array(first.prefix(1))
         for plan in next { begin(plan, context.with(decision.record), &decision) }
         return true
+    }
+
+    /// The nodes that will take their configuration when they run the desired release, and are to run it.
+    private static func waitingForTalos(_ plans: [ConfigChangePlan], _ context: FlowContext) -> Set<String> {
+        let tooNew = plans.filter { $0.change?.isTooNew == true }.map(\.node.name)
+        guard !tooNew.isEmpty, context.desired.policy.scope.contains(.upgradeTalos) else { return [] }
+        return Set(UpgradeNeed(context).items.map(\.node)).intersection(tooNew)
     }
 
     private static func begin(

@@ -122,6 +122,8 @@ package struct ConfigChange: Sendable, Hashable {
     package var configDigest: String
     /// Why the node would refuse it; nil if it would not.
     package var refusal: String?
+    /// Whether it refuses something that its release of Talos does not know, and the desired one does.
+    package var isTooNew = false
 
     package init(
         hash: String, summary: String, needsReboot: Bool?, configDigest: String, refusal: String? = nil

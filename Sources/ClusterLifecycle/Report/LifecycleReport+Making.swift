@@ -104,7 +104,7 @@ extension LifecycleReport {
         case .matches: .inSync
         case .staged: .staged
         case .differs(let change):
-            if change.refusal != nil {
+            if change.refusal != nil, !change.isTooNew {
                 .refused
             } else if let applied = record?.appliedDigest, applied == desired.configDigest {
                 .drifted

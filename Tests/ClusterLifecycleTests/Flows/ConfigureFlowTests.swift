@@ -46,6 +46,41 @@ struct ConfigureFlowTests {
     }
 
     @Test(
+        "What only the desired release of Talos understands comes after the upgrade, and what none takes halts"
+    )
+    func tooNew() {
+        func cluster(upgrades: Bool, isTooNew: Bool = true) -> Cluster {
+            var cluster = Self.changed(["c0", "c1", "c2", "w0"])
+            for node in ["c0", "c1"] {
+                cluster.differ(node, refusal: "not registered")
+                guard case .differs(var change)? = cluster.observed.nodes[node]?.config else { continue }
+                change.isTooNew = isTooNew
+                cluster.observed.nodes[node]?.config = .differs(change)
+            }
+            if upgrades { cluster.desired.talos = Release(minor: 12, patch: 9) }
+            return cluster
+        }
+        var waiting = cluster(upgrades: true)
+        let decision = waiting.decide()
+        #expect(decision.record.halt == nil && decision.says("wait for the upgrade of Talos"))
+        #expect(decision.requests == ["c0 pull"], "\(decision.requests)")
+        // Nodes that are through wait for those that are not.
+        for node in ["c0", "w0", "w1"] {
+            waiting.observed.nodes[node]?.talos = waiting.desired.talos
+        }
+        waiting.differ("c0")
+        waiting.record.operations = [:]
+        #expect(waiting.decide().requests == ["c1 pull"])
+        var neverBegun = cluster(upgrades: false)
+        #expect(neverBegun.decide().record.halt?.reason == .configRejected)
+        var invalid = cluster(upgrades: true, isTooNew: false)
+        #expect(invalid.decide().record.halt?.reason == .configRejected)
+        var withoutUpgrades = cluster(upgrades: true)
+        withoutUpgrades.desired.policy.scope.remove(.upgradeTalos)
+        #expect(withoutUpgrades.decide().record.halt?.reason == .configRejected)
+    }
+
+    @Test(
         "A node that we made unschedulable and that nothing is done to takes pods again; that of others does not"
     )
     func leftCordoned() {

@@ -159,6 +159,28 @@ struct EngineBench {
         }
     }
 
+    /// Asks for other configurations: those of now with `patch`, for another release of Talos.
+    mutating func want(_ patch: String, talos: String) async throws {
+        let release = Release(talos) ?? cluster.desired.talos
+        var configurations: [String: MachineConfiguration] = [:]
+        for index in cluster.desired.nodes.indices {
+            let name = cluster.desired.nodes[index].name
+            var configuration = try await cluster.configuration(name).configuration
+            configuration.version = release.line
+            try configuration.apply(
+                ConfigPatch(Layer(name: "another", content: .text(patch)), number: 2, version: release.line))
+            configurations[name] = configuration
+            cluster.desired.nodes[index].configDigest = SHA256.hexadecimal(
+                of: Array(configuration.yaml().utf8))
+        }
+        let rendered = configurations
+        cluster.configuration = { name throws(RenderingFailure) in
+            guard let configuration = rendered[name] else { throw RenderingFailure("there is no \(name)") }
+            return DesiredConfiguration(configuration)
+        }
+        want(talos: talos)
+    }
+
     struct Halted: Error {
         var halt: Halt
     }

@@ -84,4 +84,27 @@ struct EngineTests {
         #expect(requests.count == 1, "\(requests)")
         await simulator.stop()
     }
+
+    @Test("What only the next release of Talos understands is configured after the upgrade to it")
+    func configurationOfTheNextRelease() async throws {
+        let simulator = try await TalosSimulator.start()
+        var bench = try await EngineBench(
+            simulator, name: "demo", controlPlanes: 1, workers: 1, talos: "v1.12.3")
+        try await bench.passes { $0.report.health.isHealthy && $0.record.operations.isEmpty }
+        try await bench.want(
+            "apiVersion: v1alpha1\nkind: BlackholeRouteConfig\nname: 192.0.2.0/24\n", talos: "v1.13.0")
+        let wanted = try #require(Release("v1.13.0"))
+        try await bench.withLongCalls {
+            let first = try await bench.passes { !$0.record.operations.isEmpty }
+            #expect(first.waits.contains { $0.message.contains("wait for the upgrade of Talos") })
+            try await bench.passes { pass in
+                pass.record.operations.isEmpty
+                    && pass.observation.nodes.values.allSatisfy {
+                        $0.talos == wanted && $0.config == .matches
+                    }
+            }
+        }
+        #expect(try await simulator.violations().isEmpty)
+        await simulator.stop()
+    }
 }

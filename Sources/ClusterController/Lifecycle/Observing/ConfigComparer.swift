@@ -87,7 +87,9 @@ struct ConfigComparer: Sendable {
             let change = assessment.change(needsReboot: needsReboot, refusal: nil) ?? change
             comparison.state = .differs(change)
         case .refused(let reason):
-            comparison.state = .differs(assessment.change(needsReboot: nil, refusal: reason) ?? change)
+            var refused = assessment.change(needsReboot: nil, refusal: reason) ?? change
+            refused.isTooNew = pair.isTooOld(for: assessment.target)
+            comparison.state = .differs(refused)
         }
         return comparison
     }
@@ -121,6 +123,17 @@ private struct Pair: Sendable {
 
     func read(_ bytes: [UInt8]) throws(UnreadableConfiguration) -> MachineConfiguration {
         try MachineConfiguration(live: bytes, of: talos)
+    }
+
+    /// Whether a configuration for a newer release has something in it that the node's own release does not know.
+    func isTooOld(for target: MachineConfiguration) -> Bool {
+        guard talos.line < target.version else { return false }
+        do throws(UnreadableConfiguration) {
+            _ = try read(Array(target.yaml().utf8))
+            return false
+        } catch {
+            return true
+        }
     }
 
     /// The configuration that the node boots with next; one that cannot be read is none of ours.
