@@ -115,6 +115,10 @@ extension Configuring {
         // It may have rebooted by itself since it was emptied: the boot that counts is the one that is to end.
         if let bootID = context.observation(of: node.name).bootID { operation.bootID = bootID }
         let limit = context.desired.policy.timeouts.component
+        if isAnother(context.with(decision.record)) {
+            disturbance.withdraw(context, &decision)
+            return true
+        }
         switch context.observation(of: node.name).config {
         case .staged:
             operation.advance(to: .rebooting, at: context.now)
@@ -122,9 +126,6 @@ extension Configuring {
             return true
         case .matches:
             // Somebody else was faster.
-            disturbance.withdraw(context, &decision)
-            return true
-        case .differs(let change) where change.configDigest != digest:
             disturbance.withdraw(context, &decision)
             return true
         case .differs, .unknown: break
@@ -138,6 +139,13 @@ extension Configuring {
         }
         request(.staged, operation, context, &decision)
         return false
+    }
+
+    /// Whether what the node would be given now is another change than the one that was begun, or that was approved.
+    private func isAnother(_ context: FlowContext) -> Bool {
+        guard node.configDigest == digest else { return true }
+        guard let plan = ConfigChangePlan(node, context), plan.change != nil else { return false }
+        return !context.isApproved(plan.digest)
     }
 
     private func request(
@@ -180,7 +188,7 @@ extension Configuring {
             operation.advance(to: .verifying, at: context.now)
             decision.record.operations[node.name] = operation
             return verify(operation, context, &decision)
-        case .differs(let change) where change.configDigest != digest:
+        case _ where isAnother(context.with(decision.record)):
             decision.record.operations[node.name] = nil
             return
         case .differs(let change) where change.needsReboot == true && operation.attempts == 0:
@@ -320,6 +328,20 @@ extension Configuring {
         let limit = context.desired.policy.timeouts.component
         if operation.isHalted || decision.record.isOverdue(operation, limit, at: context.now) {
             // It is planned anew.
+            decision.record.operations[node.name] = nil
+            return
+        }
+        switch context.observation(of: node.name).config {
+        case .differs(let change) where change.hash == hash: break
+        case .unknown:
+            return decision.waits.append(
+                Wait("\(node.name) does not tell its configuration", node: node.name))
+        case .matches where isTrial && operation.attempts > 0:
+            // The reply was lost, and the trial has begun.
+            decision.record.operations[node.name]?.wellSince = context.now
+            return
+        case .matches, .staged, .differs:
+            // It is there, or it would be another change by now.
             decision.record.operations[node.name] = nil
             return
         }

@@ -93,4 +93,61 @@ struct ApprovalTests {
         cluster.decide()
         #expect(cluster.record.approvedItems.count == 1)
     }
+
+    /// What becomes of a change between its approval and the moment in which the node is given it.
+    static let changes: [@Sendable (inout Cluster) -> Void] = [
+        // Another configuration is desired, and the present one cannot be read.
+        { cluster in
+            cluster.change("w0") { $0.configDigest = "other" }
+            cluster.observed.nodes["w0"]?.config = .unknown
+        },
+        // Another configuration is desired.
+        { cluster in
+            cluster.change("w0") { $0.configDigest = "other" }
+            cluster.differ("w0", reboot: true, hash: "h2")
+        },
+        // Somebody has changed the node: more would be taken back than was agreed to.
+        { $0.differ("w0", reboot: true, hash: "h2") },
+    ]
+
+    @Test("A node that is emptied for a change gets no other one than what was approved", arguments: changes)
+    func emptied(_ change: @Sendable (inout Cluster) -> Void) {
+        var cluster = Cluster()
+        cluster.desired.policy.rollout.approval = .manual
+        cluster.differ("w0", reboot: true)
+        cluster.desired.approvedPlan = RolloutPlan(cluster.context).hash
+        #expect(cluster.decide().requests == ["w0 cordon"])
+        cluster.observed.kubernetes.nodes["w0"]?.isUnschedulable = true
+        cluster.observed.kubernetes.nodes["w0"]?.isCordonedByUs = true
+        var same = cluster
+        #expect(same.decide().requests == ["w0 apply"])
+        change(&cluster)
+        let log = cluster.settle()
+        #expect(log == ["uncordon w0"] && cluster.record.operations.isEmpty)
+    }
+
+    @Test(
+        "A request that came to nothing is not repeated for what has changed meanwhile",
+        arguments: [RolloutPolicy.Mode.auto, .staged, .try], [0, 1, 2])
+    func repeated(_ mode: RolloutPolicy.Mode, _ change: Int) {
+        var cluster = Cluster()
+        cluster.desired.policy.rollout.approval = .manual
+        cluster.desired.policy.rollout.mode = mode
+        cluster.differ("w0")
+        cluster.desired.approvedPlan = RolloutPlan(cluster.context).hash
+        #expect(cluster.step(.unknown("timed out")).count == 1)
+        cluster.pass(.seconds(60))
+        var same = cluster
+        #expect(same.decide().requests == ["w0 apply"])
+        switch change {
+        case 0:
+            cluster.change("w0") { $0.configDigest = "other" }
+            cluster.observed.nodes["w0"]?.config = .unknown
+        case 1:
+            cluster.change("w0") { $0.configDigest = "other" }
+            cluster.differ("w0", hash: "h2")
+        default: cluster.differ("w0", hash: "h2")
+        }
+        #expect(cluster.decide().requests.isEmpty)
+    }
 }
