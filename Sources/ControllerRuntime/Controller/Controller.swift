@@ -9,13 +9,17 @@ package struct ControllerObserver: Sendable {
     package var started: @Sendable () -> Void
     /// A worker ended a reconcile after this long.
     package var finished: @Sendable (ReconcileOutcome, Duration) -> Void
+    /// A reconcile begins to wait for somebody else and takes up no worker, or comes back from that.
+    package var setAside: @Sendable (Bool) -> Void
 
     package init(
         started: @escaping @Sendable () -> Void = {},
-        finished: @escaping @Sendable (ReconcileOutcome, Duration) -> Void = { _, _ in }
+        finished: @escaping @Sendable (ReconcileOutcome, Duration) -> Void = { _, _ in },
+        setAside: @escaping @Sendable (Bool) -> Void = { _ in }
     ) {
         self.started = started
         self.finished = finished
+        self.setAside = setAside
     }
 
     /// Tells `other` too, after this one.
@@ -28,6 +32,10 @@ package struct ControllerObserver: Sendable {
             finished: { [self] outcome, duration in
                 finished(outcome, duration)
                 other.finished(outcome, duration)
+            },
+            setAside: { [self] isAside in
+                setAside(isAside)
+                other.setAside(isAside)
             })
     }
 }
@@ -36,23 +44,59 @@ package struct ControllerObserver: Sendable {
 package enum ReconcileContext {
     /// Names one run of a reconcile in all its log lines; empty outside of one.
     @TaskLocal package static var reconcileID = ""
+    /// What the run takes up; nil outside of one.
+    @TaskLocal fileprivate static var place: ReconcilePlace?
+
+    /// Waits for something that is neither ours nor the API server's, such as machines that may not answer.
+    ///
+    /// Meanwhile the worker reconciles another key: one that waits does not delay others. Outside of a reconcile it makes
+    /// no difference.
+    package static func aside<Result>(_ wait: () async -> Result) async -> Result {
+        guard let place else { return await wait() }
+        place.setAside(true)
+        defer { place.setAside(false) }
+        return await wait()
+    }
+}
+
+/// The place of a run among those that are in work.
+private final class ReconcilePlace: Sendable {
+    private let key: ObjectKey
+    private let queue: WorkQueue
+    private let observer: ControllerObserver
+
+    init(_ key: ObjectKey, _ queue: WorkQueue, _ observer: ControllerObserver) {
+        self.key = key
+        self.queue = queue
+        self.observer = observer
+    }
+
+    /// Says whether the run only waits for somebody else now.
+    func setAside(_ isAside: Bool) {
+        queue.setAside(key, isAside)
+        observer.setAside(isAside)
+    }
 }
 
 /// Workers that take keys from a queue and reconcile them: retries, back-off, time limit and logs are here.
 package final class Controller: Sendable {
     /// The policy of a controller.
     package struct Options: Sendable {
-        /// How many keys are worked on at the same time, 1 at least.
+        /// How many keys are worked on at the same time, 1 at least, without those that only wait for somebody else.
         package var workers: Int
+        /// How many keys may wait for somebody else at the same time; see `ReconcileContext.aside`.
+        package var waiting: Int
         /// How long one reconcile may take before it is cancelled and tried again.
         package var timeout: Duration
         /// The waits between failures of one key.
         package var backoff: Backoff
 
         package init(
-            workers: Int = 1, timeout: Duration = .seconds(300), backoff: Backoff = .reconcile
+            workers: Int = 1, waiting: Int = 32, timeout: Duration = .seconds(300),
+            backoff: Backoff = .reconcile
         ) {
             self.workers = max(workers, 1)
+            self.waiting = max(waiting, 0)
             self.timeout = timeout
             self.backoff = backoff
         }
@@ -89,9 +133,10 @@ package final class Controller: Sendable {
     /// Works until `stop`, then ends what is in work and returns; cancellation cancels that too.
     package func run() async {
         queue.restartWaits()
+        queue.limit(to: options.workers)
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await self.queue.run() }
-            for _ in 0..<options.workers {
+            for _ in 0..<(options.workers + options.waiting) {
                 group.addTask { await self.work() }
             }
         }
@@ -117,7 +162,9 @@ package final class Controller: Sendable {
         let started = clock.now
         observer.started()
         let outcome = await ReconcileContext.$reconcileID.withValue(id) {
-            await reconcile(key, since: started)
+            await ReconcileContext.$place.withValue(ReconcilePlace(key, queue, observer)) {
+                await reconcile(key, since: started)
+            }
         }
         let duration = clock.now - started
         observer.finished(outcome, duration)

@@ -72,7 +72,8 @@ package struct RuntimeMetrics: Sendable {
                 if case .failure(let error) = outcome, error.disposition == .terminal {
                     terminals.increment()
                 }
-            })
+            },
+            setAside: { active.add($0 ? -1 : 1) })
     }
 
     /// For a reflector of this name; watch its age too with `track(_:)`.

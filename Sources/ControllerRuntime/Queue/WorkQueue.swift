@@ -36,6 +36,8 @@ package final class WorkQueue: Sendable {
 
     private struct State {
         var queue = WorkQueueState()
+        /// How many keys may be in work at a time, without those that only wait.
+        var limit = Int.max
         var waiters: [Waiter] = []
         var nextWaiter: UInt64 = 0
     }
@@ -107,6 +109,23 @@ package final class WorkQueue: Sendable {
         state.withLock { $0.queue.restartWaits(at: now) }
     }
 
+    /// Lets no more than `count` keys be in work at a time, without those that are set aside.
+    package func limit(to count: Int) {
+        state.withLock { $0.limit = max(count, 1) }
+    }
+
+    /// Notes of a key in work whether it only waits for somebody else now: meanwhile another one may be worked on.
+    ///
+    /// One that comes back goes on at once, even where that is one more than the limit for a moment.
+    package func setAside(_ key: ObjectKey, _ isAside: Bool) {
+        let now = clock.now
+        let deliveries: [Delivery] = state.withLock { state in
+            state.queue.setAside(key, isAside)
+            return Self.match(&state, now)
+        }
+        deliver(deliveries)
+    }
+
     /// Ends the work on a key that `next` returned.
     package func done(_ key: ObjectKey) {
         let now = clock.now
@@ -160,7 +179,9 @@ package final class WorkQueue: Sendable {
     /// Pairs waiting workers with waiting keys.
     private static func match(_ state: inout State, _ now: Instant) -> [Delivery] {
         var deliveries: [Delivery] = []
-        while !state.waiters.isEmpty, let (key, waited) = state.queue.take(at: now) {
+        while !state.waiters.isEmpty, state.queue.busyCount < state.limit,
+            let (key, waited) = state.queue.take(at: now)
+        {
             deliveries.append((state.waiters.removeFirst(), key, waited))
         }
         return deliveries

@@ -12,6 +12,8 @@ package struct WorkQueueState: Sendable {
     private var dirty: [ObjectKey: Instant] = [:]
     /// Keys in work with the time that began.
     private var processing: [ObjectKey: Instant] = [:]
+    /// Keys in work that only wait for somebody else now, and take up nobody.
+    private var aside: Set<ObjectKey> = []
     /// Dirty keys that are not processing, first come first served, from `head` on.
     private var ready: [ObjectKey] = []
     private var head = 0
@@ -23,6 +25,8 @@ package struct WorkQueueState: Sendable {
     /// How many keys wait for a worker.
     package var depth: Int { ready.count - head }
     package var delayedCount: Int { delayed.count }
+    /// How many keys in work take somebody up.
+    package var busyCount: Int { processing.count - aside.count }
     /// When the next delayed key is due.
     package var nextDeadline: Instant? { delayed.nextDeadline }
 
@@ -73,8 +77,14 @@ package struct WorkQueueState: Sendable {
         dirty = dirty.mapValues { _ in now }
     }
 
+    /// Notes of a key in work whether it only waits for somebody else now.
+    package mutating func setAside(_ key: ObjectKey, _ isAside: Bool) {
+        if isAside, processing[key] != nil { aside.insert(key) } else { aside.remove(key) }
+    }
+
     /// Ends the work on a key and returns how long it took; queues it again if it was added meanwhile.
     package mutating func done(_ key: ObjectKey, at now: Instant) -> Duration {
+        aside.remove(key)
         guard let started = processing.removeValue(forKey: key) else { return .zero }
         if dirty[key] != nil { ready.append(key) }
         return now - started

@@ -100,6 +100,50 @@ struct ControllerTests {
         #expect(controller.failingCount == 0)
     }
 
+    @Test("one that waits for somebody else takes up no worker, and goes on as soon as it need not wait")
+    func aside() async {
+        let gate = Gate()
+        let inWork = Locked<(now: Int, most: Int)>((0, 0))
+        let controller = controller { key in
+            if key == ObjectKey("slow") { await ReconcileContext.aside { await gate.wait() } }
+            inWork.withLock { counts in
+                counts.now += 1
+                counts.most = max(counts.most, counts.now)
+            }
+            await Task.yield()
+            inWork.withLock { $0.now -= 1 }
+            return .success(.done)
+        }
+        await run(controller) {
+            controller.queue.add(ObjectKey("slow"))
+            while controller.queue.snapshot.busyCount > 0 || runs.values.isEmpty { await Task.yield() }
+            for number in 0..<20 { controller.queue.add(ObjectKey("fast-\(number)")) }
+            await outcomes.wait(for: 20)
+            #expect(inWork.withLock { $0.most } == 1)
+            gate.open()
+            await outcomes.wait(for: 21)
+        }
+        #expect(controller.queue.snapshot.busyCount == 0)
+    }
+
+    @Test("no more of them wait than there may be, and outside of a reconcile it makes no difference")
+    func asideLimit() async {
+        #expect(await ReconcileContext.aside { 1 } == 1)
+        let gate = Gate()
+        let controller = controller { _ in
+            await ReconcileContext.aside { await gate.wait() }
+            return .success(.done)
+        }
+        await run(controller) {
+            for number in 0..<100 { controller.queue.add(ObjectKey("slow-\(number)")) }
+            await runs.wait(for: 33)
+            #expect(controller.queue.snapshot.depth == 67)
+            gate.open()
+            await outcomes.wait(for: 100)
+        }
+        #expect(runs.values.count == 100)
+    }
+
     @Test("a terminal error is not tried again and leaves nothing behind")
     func terminal() async {
         let controller = controller { _ in

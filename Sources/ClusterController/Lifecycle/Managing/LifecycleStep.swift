@@ -81,11 +81,14 @@ struct LifecycleStep: Sendable {
     ) async -> Result<LifecyclePass, LifecycleError>? {
         let engine = lifecycle.engine
         let deadline = reconciler.clock.now + lifecycle.passLimit
-        return await withDeadline(deadline, on: reconciler.clock) {
-            do throws(LifecycleError) {
-                return .success(try await engine.pass(managed, record, store))
-            } catch {
-                return .failure(error)
+        // Nodes that hang must not keep other clusters waiting.
+        return await ReconcileContext.aside {
+            await withDeadline(deadline, on: reconciler.clock) {
+                do throws(LifecycleError) {
+                    return .success(try await engine.pass(managed, record, store))
+                } catch {
+                    return .failure(error)
+                }
             }
         }
     }
