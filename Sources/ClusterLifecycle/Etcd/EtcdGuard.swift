@@ -221,6 +221,6 @@ extension EtcdGuard {
         if status.leader == 0 { return .withoutLeader(node) }
         let newest = statuses.values.map(\.raftIndex).max() ?? 0
         let behind = newest > status.raftAppliedIndex ? newest - status.raftAppliedIndex : 0
-        return behind > Self.maximumLag ? .behind(node, behind) : nil
+        return behind > Self.maximumLag ? .behind(node) : nil
     }
 }

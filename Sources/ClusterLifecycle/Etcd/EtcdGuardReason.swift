@@ -27,8 +27,8 @@ extension EtcdGuard {
         /// A member says that something is wrong.
         case errors(String, [String])
         case withoutLeader(String)
-        /// A member has not caught up: how many entries it lacks.
-        case behind(String, UInt64)
+        /// A member has not caught up; by how much is something else at every look, and not told.
+        case behind(String)
         /// Fewer voters are healthy than a quorum takes.
         case noQuorum(Int, of: Int, Int)
         /// Fewer would be healthy than a quorum takes.
@@ -79,8 +79,8 @@ extension EtcdGuard {
             case .errors(let node, let errors):
                 "etcd on \(node) reports: \(errors.prefix(3).joined(separator: ", "))"
             case .withoutLeader(let node): "etcd on \(node) sees no leader"
-            case .behind(let node, let count):
-                "etcd on \(node) is \(count) entries behind, more than \(EtcdGuard.maximumLag)"
+            case .behind(let node):
+                "etcd on \(node) is more than \(EtcdGuard.maximumLag) entries behind"
             default: "etcd's alarms could not be asked for"
             }
         }

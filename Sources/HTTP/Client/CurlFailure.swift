@@ -27,11 +27,13 @@ struct CurlFailure {
         }
     }
 
-    private var message: String { "\(steadyText) (curl \(code.rawValue))" }
+    private var message: String { "\(Self.withoutTime(text)) (curl \(code.rawValue))" }
 
     /// libcurl's words without how long it took: the same failure has the same text each time, so that it counts as one
     /// where texts are compared, in a status or an Event.
-    private var steadyText: String { text.replacing(/\ after \d+ (ms|milliseconds)/, with: "") }
+    static func withoutTime(_ text: String) -> String {
+        text.replacing(/\ after \d+ (ms|milliseconds)/, with: "")
+    }
 
     /// In TLS 1.3 a server judges the client's certificate after the client has finished the handshake.
     private var hint: String {
