@@ -7,9 +7,9 @@ import Platform
 /// (maintenance) → Applying → Installing → Uncordoning → over
 ///                     ↑___________| in maintenance again
 /// ```
-/// All machines are installed side by side; workers wait for a control-plane node that is configured, whose trustd
-/// gives them their certificates. Applying in maintenance mode may be repeated: it is the same configuration for a
-/// machine that has none.
+/// All machines are installed side by side; workers wait for a control-plane node that has its configuration, for without
+/// the certificates that its trustd gives them they would be out of reach. Applying in maintenance mode may be repeated:
+/// it is the same configuration for a machine that has none.
 package enum InstallFlow: Flow {
     /// How long a machine may stay in maintenance mode after it has been given its configuration.
     private static let leaveGrace: Duration = .seconds(60)
@@ -114,10 +114,8 @@ extension InstallFlow {
         switch node.role {
         case .controlPlane: return staleMember(of: node, context)
         case .worker:
-            let isTrusted = context.nodes(.controlPlane).contains {
-                context.observation(of: $0.name).isConfigured
-            }
-            return isTrusted ? nil : "a worker needs a control-plane node that is configured"
+            return context.nodes(.controlPlane).contains { hasConfiguration($0, context) }
+                ? nil : "a worker needs a control-plane node that is configured"
         }
     }
 
@@ -132,6 +130,15 @@ extension InstallFlow {
         if let twin { return "\(twin.name) shows the same key, and one machine cannot be both" }
         guard context.observed.kubernetes.nodes[node.name]?.isReady == true else { return nil }
         return "Kubernetes finds a node of its name ready, so that another machine may answer at its address"
+    }
+
+    /// Whether a node is configured, or is being installed with the configuration that it has taken.
+    private static func hasConfiguration(_ node: DesiredNode, _ context: FlowContext) -> Bool {
+        let seen = context.observation(of: node.name)
+        guard let operation = context.record.operations[node.name], operation.kind == .install else {
+            return seen.isConfigured
+        }
+        return seen.isConfigured || operation.step == .installing && !seen.isInMaintenance
     }
 
     /// An empty machine must not come up in the place of a member that etcd still counts on.

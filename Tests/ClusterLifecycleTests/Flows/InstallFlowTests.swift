@@ -5,7 +5,9 @@ import Testing
 
 @Suite("Installing machines")
 struct InstallFlowTests {
-    @Test("The control plane is installed at once, and workers as soon as one of it is configured")
+    @Test(
+        "The control plane is installed at once, and workers as soon as one of it has taken its configuration"
+    )
     func order() {
         var cluster = Cluster.fresh()
         let first = cluster.decide()
@@ -14,8 +16,9 @@ struct InstallFlowTests {
         #expect(first.record.operations.count == 3 && first.says("a worker needs a control-plane node"))
         for action in first.actions { cluster.answer(.done, action) }
         #expect(cluster.record.operations["c0"]?.step == .installing)
-        cluster.boot("c1")
-        #expect(Set(cluster.decide().requests).isSuperset(of: ["w0 apply", "w1 apply"]))
+        #expect(cluster.decide().requests.isEmpty, "it may have to be given it again")
+        cluster.lose("c0")
+        #expect(cluster.decide().requests == ["w0 apply", "w1 apply"])
     }
 
     @Test("The operation is recorded with the request")

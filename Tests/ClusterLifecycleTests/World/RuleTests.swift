@@ -155,18 +155,23 @@ struct RuleTests {
 
     @Test("A planner that breaks a rule is found out", arguments: cases)
     func spoiled(_ spoiled: Spoiled) {
-        var checker = (spoiled.isFromNothing ? Self.nothing : Self.cluster).going([], seed: 4)
-        spoiled.prepare(&checker)
-        checker.planner.decide = { context in
-            var decision = LifecyclePlanner.decide(context)
-            spoiled.spoil(context, &decision)
-            return decision
+        var reports: [String] = []
+        // What is wrong need not have an effect in every schedule.
+        for seed in UInt64(4)...7 {
+            var checker = (spoiled.isFromNothing ? Self.nothing : Self.cluster).going([], seed: seed)
+            spoiled.prepare(&checker)
+            checker.planner.decide = { context in
+                var decision = LifecyclePlanner.decide(context)
+                spoiled.spoil(context, &decision)
+                return decision
+            }
+            let end = checker.world.now + 4000
+            while checker.world.now < end, !checker.hasBroken(spoiled.rule) { checker.stepOn() }
+            if spoiled.rule == .convergence { checker.giveUp() }
+            if checker.hasBroken(spoiled.rule) { return }
+            reports.append("\(checker.report)")
         }
-        let end = checker.world.now + 4000
-        while checker.world.now < end, !checker.hasBroken(spoiled.rule) { checker.stepOn() }
-        if spoiled.rule == .convergence { checker.giveUp() }
-        let isFound = checker.hasBroken(spoiled.rule)
-        #expect(isFound, "\(checker.report)")
+        Issue.record("\(reports)")
     }
 
     @Test("There is such a planner for every rule")
