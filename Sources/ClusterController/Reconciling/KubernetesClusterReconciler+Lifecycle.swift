@@ -18,8 +18,14 @@ extension KubernetesClusterReconciler {
             let step = LifecycleStep(self, quiet.subject)
         else { return nil }
         let result = try await step.run(&cluster, owned)
-        if result.isQuiet, result.outcome == quiet.outcome { return nil }
+        if result.isQuiet, result.outcome == quiet.result.outcome { return nil }
         return result
+    }
+
+    /// How long until the next look at a cluster in which there was nothing new.
+    func nextLookAtRest(_ key: ObjectKey) -> ReconcileResult {
+        guard let quiet = lifecycle?.memory.quiet(key) else { return nextLook(at: key) }
+        return nextLook(at: key, quiet.result)
     }
 
     /// Carries on the life of a cluster whose Machines were just looked after, unless that has been done `early`.
@@ -39,16 +45,22 @@ extension KubernetesClusterReconciler {
     /// Remembers a cluster in which there is nothing to do but to look again.
     func rest(_ subject: LifecycleSubject, _ life: LifecycleResult, _ key: ObjectKey) {
         guard case .seen = life.outcome else { return }
-        lifecycle?.memory.note(LifecycleMemory.Quiet(subject: subject, outcome: life.outcome), of: key)
+        lifecycle?.memory.note(LifecycleMemory.Quiet(subject: subject, result: life), of: key)
     }
 
-    /// How long until the next look: soon while something is under way, and otherwise at the cluster's own place in the
-    /// interval, so that a hundred clusters are not looked at all at once.
+    /// How long until the next look: soon while something is under way or expected, and otherwise at the cluster's own
+    /// place in the interval, so that a hundred clusters are not looked at all at once.
     func nextLook(at key: ObjectKey, _ life: LifecycleResult) -> ReconcileResult {
-        guard case .seen = life.outcome else { return nextLook(at: key) }
+        guard case .seen(let report, _, _) = life.outcome else { return nextLook(at: key) }
         let wake = max(life.wake ?? interval, .seconds(1))
         let slot = TimeSlot(of: key, in: interval).next(after: clock.timestamp)
-        return .requeue(after: min(wake, slot, untilRenewal(of: key)))
+        return .requeue(after: min(wake, slot, pause(report, key), untilRenewal(of: key)))
+    }
+
+    private func pause(_ report: LifecycleReport, _ key: ObjectKey) -> Duration {
+        guard let memory = lifecycle?.memory else { return interval }
+        let age = memory.age(of: LifecycleProgress(report), key, at: clock.now)
+        return report.isAsItShouldBe ? interval : LifecycleProgress.pause(after: age)
     }
 
     // MARK: Deletion

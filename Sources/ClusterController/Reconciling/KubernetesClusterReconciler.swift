@@ -61,7 +61,7 @@ package struct KubernetesClusterReconciler: Reconciler {
         let before = ClusterMemory.Fingerprint(cluster, owned, configState(of: cluster))
         let isSettled = await isSettled(cluster, before)
         let early = isSettled ? try await lookAgain(&cluster, owned) : nil
-        if isSettled, early == nil { return nextLook(at: key) }
+        if isSettled, early == nil { return nextLookAtRest(key) }
 
         // 1. Resource validation
         var outcome = ClusterOutcome(machines: owned)

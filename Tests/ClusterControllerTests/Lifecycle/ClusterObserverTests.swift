@@ -38,7 +38,9 @@ struct ClusterObserverTests {
         #expect(look.observation.kubernetes.problem == "there is none yet")
     }
 
-    @Test("A quick look costs one question to each node while all is as it was")
+    @Test(
+        "A quick look costs one question to each node, and two to control-plane nodes where something is awaited"
+    )
     func quickLook() async throws {
         let fixture = try EngineFixture()
         let nodes = try fixture.runAll()
@@ -47,12 +49,49 @@ struct ClusterObserverTests {
         #expect(close.depth == .close)
         let calls = nodes.map(\.calls.count)
         let quick = await observer.look(at: fixture.cluster, Self.idle, .quick)
-        // The scripted Kubernetes refuses, so the cluster counts as ill, and a minute is as long as that holds.
-        #expect(quick.depth == .quick && nodes.map(\.calls.count) == calls)
+        // The scripted Kubernetes refuses, so the cluster counts as ill.
+        #expect(quick.depth == .quick)
+        let glimpses = zip(nodes, calls).map { Array($0.calls.dropFirst($1)) }
+        #expect(glimpses == Array(repeating: ["services", "etcdMembers"], count: 3) + [[]])
         #expect(fixture.connector.contacts == 8)
         #expect(quick.observation.nodes == close.observation.nodes)
-        fixture.clock.advance(by: .seconds(61))
-        #expect(await observer.look(at: fixture.cluster, Self.idle, .quick).depth == .close)
+    }
+
+    @Test(
+        "What is remembered of a cluster that is ill holds for a tenth of the time that it has been",
+        arguments: [(0, 3, 5), (200, 19, 26), (100_000, 59, 61)])
+    func ill(_ age: Int, _ good: Int, _ old: Int) async throws {
+        let fixture = try EngineFixture()
+        _ = try fixture.runAll()
+        let observer = fixture.observer
+        func depth(after seconds: Int) async -> LookDepth {
+            _ = await observer.look(at: fixture.cluster, Self.idle, .close)
+            fixture.clock.advance(by: .seconds(seconds))
+            return await observer.look(at: fixture.cluster, Self.idle, .quick).depth
+        }
+        _ = await observer.look(at: fixture.cluster, Self.idle, .close)
+        fixture.clock.advance(by: .seconds(age))
+        #expect(await depth(after: good) == .quick)
+        #expect(await depth(after: old) == .close)
+    }
+
+    @Test(
+        "While something is under way a quick look notices what a control-plane node's own word does not tell"
+    )
+    func glimpse() async throws {
+        let fixture = try EngineFixture()
+        let nodes = try fixture.runAll()
+        let observer = fixture.observer
+        var record = Self.idle
+        record.operations["demo-w-0"] = NodeOperation(.remove, .checking, at: Fixture.noon)
+        _ = await observer.look(at: fixture.cluster, record, .close)
+        #expect(await observer.look(at: fixture.cluster, record, .quick).depth == .quick)
+        nodes[1].change { $0.isLearner = true }
+        #expect(await observer.look(at: fixture.cluster, record, .quick).depth == .close)
+        fixture.clock.advance(by: .seconds(5))
+        #expect(await observer.look(at: fixture.cluster, record, .quick).depth == .close)
+        record.operations["demo-w-0"]?.advance(to: .draining, at: Fixture.noon)
+        #expect(await observer.look(at: fixture.cluster, record, .quick).depth == .close)
     }
 
     @Test("A quick look becomes a close one where there is reason to")

@@ -476,6 +476,40 @@ struct ReconcileLifecycleTests {
         #expect(member?.turn == .waiting(since: Fixture.noon))
     }
 
+    @Test(
+        "A cluster that is awaited is looked at after a second, and then after a tenth of the time that nothing moves"
+    )
+    func pace() async throws {
+        let bench = try bench()
+        try await bench.settle()
+        try run(bench)
+        nodes.look { cluster in
+            var observation = FakeNodes.wellNodes(cluster)
+            observation.nodes[Self.first]?.stage = .booting
+            return observation
+        }
+        func expect(_ pause: Duration) async throws {
+            // Its own place in the interval may come first.
+            let slot = TimeSlot(of: ReconcilerBench.cluster, in: .seconds(30))
+                .next(after: bench.clock.timestamp)
+            let result = try await bench.reconciler.reconcile(ReconcilerBench.cluster)
+            #expect(result == .requeue(after: min(pause, slot)))
+        }
+        try await bench.settle()
+        try await expect(.seconds(1))
+        bench.clock.advance(by: .seconds(45))
+        try await expect(.milliseconds(4500))
+        bench.clock.advance(by: .seconds(60))
+        try await expect(.milliseconds(10500))
+        nodes.look { cluster in
+            var observation = FakeNodes.wellNodes(cluster)
+            observation.nodes[Self.first]?.stage = .rebooting
+            return observation
+        }
+        try await expect(.seconds(1))
+        #expect(LifecycleProgress.pause(after: .zero) == .seconds(1))
+    }
+
     @Test("Looks at a hundred clusters are spread over the interval")
     func slots() {
         let interval = Duration.seconds(30)

@@ -43,12 +43,19 @@ final class LifecycleMemory: Sendable {
     /// A cluster in which there was nothing to do but to look again.
     struct Quiet: Sendable {
         var subject: LifecycleSubject
-        var outcome: ClusterOutcome.Lifecycle
+        var result: LifecycleResult
+    }
+
+    /// What a cluster was seen to be, and since when.
+    private struct Standing {
+        var progress: LifecycleProgress
+        var since: Instant
     }
 
     private struct Entry {
         var issued: Issued?
         var quiet: Quiet?
+        var standing: Standing?
     }
 
     private let entries = Locked<[ObjectKey: Entry]>([:])
@@ -66,6 +73,15 @@ final class LifecycleMemory: Sendable {
 
     func note(_ issued: Issued, of cluster: ObjectKey) {
         entries.withLock { $0[cluster, default: Entry()].issued = issued }
+    }
+
+    /// How long a cluster has been as it is now: no time at all if it was seen otherwise last.
+    func age(of progress: LifecycleProgress, _ cluster: ObjectKey, at now: Instant) -> Duration {
+        entries.withLock { entries in
+            if let known = entries[cluster]?.standing, known.progress == progress { return now - known.since }
+            entries[cluster, default: Entry()].standing = Standing(progress: progress, since: now)
+            return .zero
+        }
     }
 
     func quiet(_ cluster: ObjectKey) -> Quiet? {

@@ -39,7 +39,8 @@ package final class ClusterObserver: ClusterLooking {
         }
         let contacts = await visit.contacts()
         if depth == .quick, let known = memory.closeLook, !longCalls.hasAny(of: cluster.key),
-            memory.isGoodEnough(for: cluster, record, contacts, at: clock.now, limits)
+            memory.isGoodEnough(for: cluster, record, contacts, at: clock.now, limits),
+            await visit.showsNothingNew(contacts, since: known.observation, if: memory.isExpectant(record))
         {
             return ClusterLook(refreshed(known.observation, contacts), .quick)
         }
@@ -94,7 +95,7 @@ package final class ClusterObserver: ClusterLooking {
             }
         }
         observation.kubernetes = kubernetes.observation
-        remember(facts, observation, cluster, isIdle: record.operations.isEmpty)
+        remember(facts, observation, cluster, record, memory)
         return observation
     }
 
@@ -124,19 +125,25 @@ package final class ClusterObserver: ClusterLooking {
 
     private func remember(
         _ facts: [String: NodeFacts], _ observation: ClusterObservation, _ cluster: ManagedCluster,
-        isIdle: Bool
+        _ record: LifecycleRecord, _ before: LookMemory
     ) {
+        let context = FlowContext(
+            desired: cluster.desired, observed: observation, record: record, now: clock.timestamp)
+        let isHealthy = HealthChecks.verdict(context).isHealthy
         let boots = facts.compactMap { name, node -> (String, BootFacts)? in
             guard var boot = node.boot else { return nil }
             let states = observation.nodes[name]?.components ?? [:]
-            let isSettled = isIdle && !states.isEmpty && states.values.allSatisfy(\.isCurrent)
+            let isSettled =
+                record.operations.isEmpty && !states.isEmpty && states.values.allSatisfy(\.isCurrent)
             boot.components =
                 isSettled ? node.configuration.map { ($0.version, node.configs) } : nil
             return (name, boot)
         }
         let memory = LookMemory(
+            illSince: isHealthy ? nil : before.illSince ?? clock.now,
             closeLook: LookMemory.CloseLook(
-                at: clock.now, observation: observation, desired: cluster.desired, endpoint: cluster.endpoint),
+                at: clock.now, observation: observation, desired: cluster.desired, record: record,
+                endpoint: cluster.endpoint),
             boots: Dictionary(boots) { first, _ in first }, comparisons: facts.compactMapValues(\.comparison))
         memories.withLock { $0[cluster.key] = memory }
     }
@@ -171,6 +178,19 @@ struct Visit: Sendable {
                 cluster.doubt(node.name, $0)
             }
         }
+    }
+
+    /// Whether the nodes of the control plane that answered look as they did in an earlier look; not asked unless
+    /// something is expected.
+    func showsNothingNew(
+        _ contacts: [String: NodeObservation], since known: ClusterObservation, if isExpectant: Bool
+    ) async -> Bool {
+        guard isExpectant else { return true }
+        let glimpses = await onEachNode { node, look -> Glimpse? in
+            guard node.role == .controlPlane, let contact = contacts[node.name] else { return nil }
+            return await look.glimpse(contact)
+        }
+        return glimpses.allSatisfy { known.glimpse(of: $0.key) == $0.value }
     }
 
     /// What the nodes that answered say about themselves.

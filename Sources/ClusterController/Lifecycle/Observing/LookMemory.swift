@@ -9,34 +9,60 @@ struct LookMemory: Sendable {
     struct CloseLook: Sendable {
         var at: Instant
         var observation: ClusterObservation
-        /// What was desired then.
+        /// What was desired and remembered then.
         var desired: DesiredCluster
+        var record: LifecycleRecord
         var endpoint: String
     }
 
+    /// Since when the cluster has not been healthy; nil if it is.
+    var illSince: Instant?
     var closeLook: CloseLook?
     var boots: [String: BootFacts] = [:]
     var comparisons: [String: ConfigComparison] = [:]
 
-    /// Whether what the last close look has found is still good enough: nothing is under way, nothing else is desired,
-    /// and every node says the same of itself as then.
+    /// Whether what the last close look has found is still good enough: nothing else is desired, every node says the same
+    /// of itself as then, it is not long ago, and what is under way has not gone on since.
     func isGoodEnough(
         for cluster: ManagedCluster, _ record: LifecycleRecord, _ contacts: [String: NodeObservation],
         at now: Instant, _ limits: LookLimits
     ) -> Bool {
-        guard let closeLook, !record.isBusy, closeLook.desired == cluster.desired,
-            closeLook.endpoint == cluster.endpoint,
-            contacts.count == closeLook.observation.nodes.count
+        guard let closeLook, closeLook.desired == cluster.desired, closeLook.endpoint == cluster.endpoint,
+            contacts.count == closeLook.observation.nodes.count,
+            !record.isBusy || closeLook.record == record
         else { return false }
-        var isIll = closeLook.observation.kubernetes.problem != nil
         for (name, contact) in contacts {
             guard let seen = closeLook.observation.nodes[name], seen.contact.isLike(contact.contact),
                 seen.address == contact.address, seen.stage == contact.stage,
                 seen.isReady == contact.isReady, seen.unmet == contact.unmet
             else { return false }
-            isIll = isIll || !contact.isWell
         }
-        return now < closeLook.at + (isIll ? limits.betweenCloseLooksIfIll : limits.betweenCloseLooks)
+        return now < closeLook.at + interval(record, at: now, limits)
+    }
+
+    private func interval(_ record: LifecycleRecord, at now: Instant, _ limits: LookLimits) -> Duration {
+        if record.isBusy { return limits.betweenCloseLooksIfBusy }
+        guard let illSince else { return limits.betweenCloseLooks }
+        return max(limits.betweenCloseLooksIfBusy, min((now - illSince) / 10, limits.betweenCloseLooksIfIll))
+    }
+
+    /// Whether nodes have to be asked for a glimpse: what is waited for need not show in what they say of themselves.
+    func isExpectant(_ record: LifecycleRecord) -> Bool { record.isBusy || illSince != nil }
+}
+
+/// What changes while a control-plane node comes up and its own word on its state does not tell.
+struct Glimpse: Sendable, Hashable {
+    var etcd: ServiceState?
+    var kubelet: ServiceState?
+    /// Nil if the node did not say.
+    var members: [EtcdObservation.Member]?
+}
+
+extension ClusterObservation {
+    /// What a glimpse at a node would have shown.
+    func glimpse(of node: String) -> Glimpse {
+        Glimpse(
+            etcd: nodes[node]?.etcdService, kubelet: nodes[node]?.kubeletService, members: etcd.views[node])
     }
 }
 

@@ -83,6 +83,27 @@ extension NodeLook {
         return facts
     }
 
+    /// What a node of the control plane says of what changes while it comes up; nil if it says nothing.
+    func glimpse(_ contact: NodeObservation) async -> Glimpse? {
+        guard contact.isConfigured, let endpoint = contact.address.flatMap({ NodeEndpoint($0) }) else {
+            return nil
+        }
+        var facts = NodeFacts(contact)
+        var silence = false
+        do throws(TalosError) {
+            let node = try connector.node(at: endpoint, as: credentials)
+            await askServices(node, &facts, &silence)
+            if facts.observation.etcdService?.state == "Running" {
+                await askMembers(node, &facts, &silence)
+            }
+        } catch {
+            return nil
+        }
+        return Glimpse(
+            etcd: facts.observation.etcdService, kubelet: facts.observation.kubeletService,
+            members: facts.members)
+    }
+
     /// The name of another node of the cluster, if the node says that it is that one.
     private func otherName(
         _ node: any TalosNode, _ others: Set<String>, _ silence: inout Bool
@@ -127,10 +148,7 @@ extension NodeLook {
         }
         facts.status = status.map(EtcdObservation.Status.init)
         facts.observation.memberID = status?.memberID
-        let members = await ask(&silence) { limit throws(TalosError) in
-            try await node.etcdMembers(local: true, within: limit)
-        }
-        facts.members = members?.map(EtcdObservation.Member.init)
+        await askMembers(node, &facts, &silence)
         let alarms = await ask(&silence) { limit throws(TalosError) in
             try await node.etcdAlarms(within: limit)
         }
@@ -141,6 +159,13 @@ extension NodeLook {
                     try await node.etcdMemberID(within: limit)
                 } ?? nil
         }
+    }
+
+    private func askMembers(_ node: any TalosNode, _ facts: inout NodeFacts, _ silence: inout Bool) async {
+        let members = await ask(&silence) { limit throws(TalosError) in
+            try await node.etcdMembers(local: true, within: limit)
+        }
+        facts.members = members?.map(EtcdObservation.Member.init)
     }
 
     private func askComponents(

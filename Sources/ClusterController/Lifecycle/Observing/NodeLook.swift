@@ -15,8 +15,10 @@ package struct LookLimits: Sendable, Hashable {
     package var nodesAtATime = 16
     /// The longest time between two close looks at a cluster with which nothing is done.
     package var betweenCloseLooks: Duration = .seconds(300)
-    /// The same while a node is not well.
+    /// The same while it is not healthy; a tenth of the time that it has not been, where that is shorter.
     package var betweenCloseLooksIfIll: Duration = .seconds(60)
+    /// The same while something is under way, and the shortest such time of all.
+    package var betweenCloseLooksIfBusy: Duration = .seconds(4)
 
     package init() {}
 }

@@ -21,6 +21,7 @@ final class FakeNode: PartialNode {
         var configuration: [UInt8] = []
         var persistent: [UInt8]?
         var memberID: UInt64 = 1
+        var isLearner = false
         var disks: [NodeDisk] = []
         var snapshot: [[UInt8]] = []
         var manifests: [JSONValue] = []
@@ -102,7 +103,9 @@ final class FakeNode: PartialNode {
     }
 
     func etcdMembers(local: Bool, within limit: Duration) async throws(TalosError) -> [EtcdMember] {
-        try call("etcdMembers") { [EtcdMember(id: $0.memberID, hostname: $0.name ?? "")] }
+        try call("etcdMembers") {
+            [EtcdMember(id: $0.memberID, hostname: $0.name ?? "", isLearner: $0.isLearner)]
+        }
     }
 
     func etcdStatus(within limit: Duration) async throws(TalosError) -> EtcdStatus {
