@@ -22,7 +22,7 @@ struct CurlFailure {
         case _ where wasSent: .interrupted(message + hint)
         case _ where Self.handshake.contains(code.rawValue): .tlsFailed(message)
         // The very first bytes are sent before libcurl notes that it sends.
-        case CURLE_SEND_ERROR, CURLE_HTTP2, CURLE_HTTP2_STREAM: .interrupted(message)
+        case CURLE_SEND_ERROR, CURLE_HTTP2, CURLE_HTTP2_STREAM: .interrupted(message + hint)
         default: .connectFailed(message)
         }
     }
