@@ -111,6 +111,10 @@ package struct HTTPRequest: Sendable, Hashable {
     /// Whether this is a gRPC call, which HTTP/2 alone can carry: a server that does not offer it gets nothing of the
     /// request, and trailers count for more than a Content-Length that would end the response before them.
     package var isGRPC = false
+    /// Whether a stream's server is held back while its reader is 4 MiB behind, instead of the stream being given up.
+    ///
+    /// Such a stream has a connection of its own, over TLS, so that nobody else is held back; it closes with the stream.
+    package var holdsBackServer = false
 
     /// 256 MiB: a page of 500 objects of half the largest size that etcd takes.
     package static let defaultResponseLimit = 256 << 20

@@ -105,8 +105,7 @@ package protocol TalosNode: Sendable {
 
     /// The bytes of a snapshot, in pieces; only a stream read to its end is a whole one.
     ///
-    /// The node is not held back: a reader that is 64 MiB behind loses the stream, as
-    /// `TransportError.responseTooLarge`.
+    /// A reader that takes its time holds the node back, whatever the size.
     func etcdSnapshot(within limit: Duration) async throws(TalosError) -> TalosStream<[UInt8]>
 
     /// Uploads a snapshot for `bootstrap(recovery:)`.

@@ -10,6 +10,8 @@ final class CurlEngine: @unchecked Sendable {  // All but `inbox` belongs to the
     enum Command: Sendable {
         case start(CurlExchange)
         case cancel(CurlExchange)
+        /// The reader of a stream has taken what it was held back for.
+        case resume(CurlExchange)
         /// The exchange has been silent for so long that its connection may be dead.
         case distrust(CurlExchange)
         /// A transport is gone: what is under way comes to its end.
@@ -149,6 +151,7 @@ extension CurlEngine {
             switch command {
             case .start(let exchange): start(exchange)
             case .cancel(let exchange): end(transfers[ObjectIdentifier(exchange)], with: .cancelled)
+            case .resume(let exchange): transfers[ObjectIdentifier(exchange)]?.handle.pause(false)
             case .distrust(let exchange): distrust(transfers[ObjectIdentifier(exchange)])
             case .release(let destination): lanes.release(destination)
             case .end(let destination): endAll(to: destination)
@@ -262,6 +265,7 @@ extension CurlEngine {
                 deadlines[ObjectIdentifier(transfer.exchange)] = lifetime.map { transfer.started + $0 }
             }
             transfer.passOn()
+            if transfer.isAhead { transfer.handle.pause(true) }
             if let failure = transfer.failure { end(transfer, with: failure) }
         }
     }

@@ -11,12 +11,25 @@ final class CurlExchange: Sendable {
 
     /// The most that `unreadLimit` can be: 64 MiB.
     private static let largestUnreadLimit = 64 << 20
+    /// How many unread bytes are enough to hold a server back that may be: 4 MiB.
+    private static let readAhead = 4 << 20
+
+    /// How far a stream's reader is.
+    enum Delivery {
+        case inTime
+        /// So far behind that the server is to wait until the reader has taken what there is.
+        case behind
+        /// So far behind that the stream is lost.
+        case tooLate
+    }
 
     private struct State {
         var isCancelled = false
         var start: Start?
         var chunk: Chunk?
         var unread: [UInt8] = []
+        /// The engine waits for the reader.
+        var isBehind = false
         var end: Result<[UInt8]?, TransportError>?
         var trailers: HTTPHeaders = [:]
     }
@@ -26,7 +39,7 @@ final class CurlExchange: Sendable {
     let isStream: Bool
     /// How many unread bytes of a stream are kept before it is given up.
     ///
-    /// libcurl is never paused, since its pausing of HTTP/2 streams has a history of stalls.
+    /// libcurl is paused only where a stream is alone on its connection: others there would stall with it.
     var unreadLimit: Int { min(request.responseLimit, Self.largestUnreadLimit) }
     private let state = Locked(State())
 
@@ -44,16 +57,22 @@ extension CurlExchange {
         state.withLock { $0.start = waiter }
     }
 
-    /// Hands over what is unread, or the end, or keeps who waits for them.
-    func awaitChunk(_ waiter: Chunk) {
-        let ready: Result<[UInt8]?, TransportError>? = state.withLock { state in
-            if state.isCancelled { return .failure(.cancelled) }
-            if state.chunk != nil { return .failure(.invalidConfiguration("two tasks read one body")) }
-            if !state.unread.isEmpty { return .success(Self.take(&state.unread)) }
+    /// Hands over what is unread, or the end, or keeps who waits for them; true if the engine waits for that.
+    func awaitChunk(_ waiter: Chunk) -> Bool {
+        let (ready, isAwaited): (Result<[UInt8]?, TransportError>?, Bool) = state.withLock { state in
+            if state.isCancelled { return (.failure(.cancelled), false) }
+            if state.chunk != nil {
+                return (.failure(.invalidConfiguration("two tasks read one body")), false)
+            }
+            if !state.unread.isEmpty {
+                defer { state.isBehind = false }
+                return (.success(Self.take(&state.unread)), state.isBehind)
+            }
             if state.end == nil { state.chunk = waiter }
-            return state.end
+            return (state.end, false)
         }
         if let ready { waiter.resume(returning: ready) }
+        return isAwaited
     }
 
     /// What followed the body of a stream; empty before its end.
@@ -83,10 +102,10 @@ extension CurlExchange {
         waiter?.resume(returning: .success(response))
     }
 
-    /// Passes the bytes on, all in one piece; false if the reader is too far behind.
-    func deliver(_ bytes: [UInt8]) -> Bool {
-        let (waiter, ready, isWithinLimit) = state.withLock { state in
-            if state.isCancelled { return (nil as Chunk?, [UInt8](), true) }
+    /// Passes the bytes on, all in one piece.
+    func deliver(_ bytes: [UInt8]) -> Delivery {
+        let (waiter, ready, delivery) = state.withLock { state in
+            if state.isCancelled { return (nil as Chunk?, [UInt8](), Delivery.inTime) }
             if state.unread.isEmpty {
                 state.unread = bytes
             } else {
@@ -94,13 +113,16 @@ extension CurlExchange {
             }
             guard state.unread.count <= unreadLimit else {
                 state.unread = []
-                return (nil, [], false)
+                return (nil, [], .tooLate)
             }
-            guard let waiter = Self.take(&state.chunk) else { return (nil, [], true) }
-            return (waiter, Self.take(&state.unread), true)
+            guard let waiter = Self.take(&state.chunk) else {
+                state.isBehind = request.holdsBackServer && state.unread.count >= Self.readAhead
+                return (nil, [], state.isBehind ? .behind : .inTime)
+            }
+            return (waiter, Self.take(&state.unread), .inTime)
         }
         waiter?.resume(returning: .success(ready))
-        return isWithinLimit
+        return delivery
     }
 
     /// Ends the exchange and wakes whoever waits; nil is the regular end of a stream.

@@ -53,7 +53,7 @@ final class CurlHandle {
         let timeout = transfer.exchange.isStream ? nil : request.timeout
         try set(.number(CURLOPT_TIMEOUT_MS, timeout.map { max(1, $0.roundedUpMilliseconds) } ?? 0))
         try set(.number(CURLOPT_IGNORE_CONTENT_LENGTH, request.isGRPC ? 1 : 0))
-        try set(.number(CURLOPT_FORBID_REUSE, 0))
+        try setConnection(ofItsOwn: request.holdsBackServer)
         try set(.number(CURLOPT_MAXLIFETIME_CONN, age.map { max(1, Int($0.components.seconds)) } ?? 0))
         for option in [
             CURLOPT_PRIVATE, CURLOPT_HEADERDATA, CURLOPT_WRITEDATA, CURLOPT_READDATA, CURLOPT_SEEKDATA,
@@ -74,6 +74,19 @@ final class CurlHandle {
     /// Lets libcurl close the connection under the request once the last request on it is gone.
     func forbidReuse() {
         ccurl_set_long(raw, CURLOPT_FORBID_REUSE, 1)
+    }
+
+    /// Lets libcurl receive nothing more of the response, or go on with that.
+    func pause(_ isPaused: Bool) {
+        curl_easy_pause(raw, isPaused ? CURLPAUSE_RECV : CURLPAUSE_CONT)
+    }
+
+    /// libcurl lets requests share a connection if their options for TLS are the same, so these are written in another
+    /// way that means the same.
+    private func setConnection(ofItsOwn isItsOwn: Bool) throws(TransportError) {
+        let versions = Int(CURL_SSLVERSION_TLSv1_2) | Int(CURL_SSLVERSION_MAX_TLSv1_3)
+        try set(.number(CURLOPT_SSLVERSION, isItsOwn ? versions : Int(CURL_SSLVERSION_DEFAULT)))
+        try set(.number(CURLOPT_FORBID_REUSE, isItsOwn ? 1 : 0))
     }
 
     private func setMethod(_ request: HTTPRequest) throws(TransportError) {

@@ -17,6 +17,8 @@ final class CurlTransfer {
     private var body: [UInt8] = []
     private var bytesUploaded = 0
     private var isBegun = false
+    /// Whether the server is to wait for the stream's reader.
+    private(set) var isAhead = false
     /// When the transfer began.
     let started: Instant
     /// When bytes of the response came last.
@@ -84,9 +86,10 @@ final class CurlTransfer {
             isBegun = true
             exchange.begin(HTTPResponse(head: head))
         }
-        if !body.isEmpty, !exchange.deliver(takeBody()) {
-            failure = .responseTooLarge(limit: exchange.unreadLimit)
-        }
+        guard !body.isEmpty else { return }
+        let delivery = exchange.deliver(takeBody())
+        isAhead = delivery == .behind
+        if delivery == .tooLate { failure = .responseTooLarge(limit: exchange.unreadLimit) }
     }
 }
 

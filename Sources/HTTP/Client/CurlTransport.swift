@@ -98,7 +98,9 @@ private final class CurlBody: HTTPBody {
 
     func next() async throws(TransportError) -> [UInt8]? {
         let chunk = await withTaskCancellationHandler {
-            await withCheckedContinuation { exchange.awaitChunk($0) }
+            await withCheckedContinuation { waiter in
+                if exchange.awaitChunk(waiter) { engine.post(.resume(exchange)) }
+            }
         } onCancel: {
             engine.cancel(exchange)
         }

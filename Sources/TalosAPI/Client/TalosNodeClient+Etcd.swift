@@ -47,7 +47,7 @@ extension TalosNodeClient {
     }
 
     func etcdSnapshot(within limit: Duration) async throws(TalosError) -> TalosStream<[UInt8]> {
-        try await data("EtcdSnapshot", within: limit)
+        try await data("EtcdSnapshot", within: limit, isLong: true)
     }
 
     func etcdRecover(snapshot: [UInt8], within limit: Duration) async throws(TalosError) {

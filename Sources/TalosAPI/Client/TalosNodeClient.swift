@@ -40,10 +40,10 @@ struct TalosNodeClient: TalosNode {
     /// Calls a method that answers with a stream, and reads each message of it; what `decode` makes nothing of is
     /// passed over.
     func stream<Element: Sendable>(
-        _ method: String, within limit: Duration, _ request: [UInt8] = [],
+        _ method: String, within limit: Duration, _ request: [UInt8] = [], isLong: Bool = false,
         _ decode: @escaping @Sendable (ProtobufMessage) throws -> Element?
     ) async throws(TalosError) -> TalosStream<Element> {
-        let messages = try await channel.open(method, request, within: limit)
+        let messages = try await channel.open(method, request, within: limit, isLong: isLong)
         return TalosStream { () async throws(TalosError) -> Element? in
             while let bytes = try await messages.next() {
                 if let element = try TalosReply.decode(method, bytes, decode) { return element }
@@ -54,9 +54,9 @@ struct TalosNodeClient: TalosNode {
 
     /// The bytes of a stream of `common.Data`.
     func data(
-        _ method: String, within limit: Duration, _ request: [UInt8] = []
+        _ method: String, within limit: Duration, _ request: [UInt8] = [], isLong: Bool = false
     ) async throws(TalosError) -> TalosStream<[UInt8]> {
-        try await stream(Self.machine + method, within: limit, request) { item in
+        try await stream(Self.machine + method, within: limit, request, isLong: isLong) { item in
             try TalosReply.check(item)
             let bytes = item.bytes(2)
             return bytes.isEmpty ? nil : bytes

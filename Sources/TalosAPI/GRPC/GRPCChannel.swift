@@ -53,13 +53,16 @@ struct GRPCChannel: Sendable {
     }
 
     /// A call with any number of messages as its answer; returns when the server has begun to answer.
-    func open(_ method: String, _ message: [UInt8], within limit: Duration) async throws(TalosError)
-        -> GRPCStream
-    {
+    ///
+    /// If the answer `isLong`, it has a connection of its own, on which a slow reader holds the server back.
+    func open(
+        _ method: String, _ message: [UInt8], within limit: Duration, isLong: Bool = false
+    ) async throws(TalosError) -> GRPCStream {
         var request = Self.request(method, [message], within: limit)
         request.timeout = limit + Self.grace
         request.lifetime = limit + Self.grace
         request.responseLimit = Self.unreadLimit
+        request.holdsBackServer = isLong
         do throws(TransportError) {
             let (head, body) = try await transport.open(request)
             return GRPCStream(head, body)
