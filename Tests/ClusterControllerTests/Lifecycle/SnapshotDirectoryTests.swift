@@ -82,4 +82,20 @@ struct SnapshotDirectoryTests {
         #expect(names.filter { $0.hasPrefix("default_demo-2_") }.count == 1)
         #expect(names.contains("default_demo_notes.db"))
     }
+
+    @Test("What a crash has cut off goes with a later snapshot, and one that is being written stays")
+    func leftovers() async throws {
+        let temporary = try TemporaryDirectory()
+        let directory = SnapshotDirectory(path: temporary.path)
+        let leftover = "\(temporary.path)/.tmp-0123456789abcdef"
+        try FileSystem.replace(leftover, with: [1])
+        try FileSystem.replace("\(temporary.path)/.other", with: [1])
+        let now = SystemClock().timestamp
+        for (seconds, isThere) in [(0, true), (3000, true), (7200, false)] {
+            _ = try await directory.keep(
+                Self.stream(Self.whole, pieces: 100), of: Self.key, at: now + .seconds(seconds))
+            #expect((access(leftover, F_OK) == 0) == isThere, "\(seconds) s later")
+        }
+        #expect(access("\(temporary.path)/.other", F_OK) == 0)
+    }
 }

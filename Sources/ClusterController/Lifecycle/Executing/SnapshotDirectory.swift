@@ -49,6 +49,7 @@ extension SnapshotDirectory {
         let name = "\(prefix(of: cluster))\(now.fileName).db"
         var writer = try naming { () throws(FileError) in
             try FileSystem.makeDirectory(path, mode: 0o700)
+            try removeLeftovers(at: now)
             return try FileWriter(name, in: path, mode: 0o600)
         }
         guard try await copy(stream, into: writer) else { throw .damaged }
@@ -77,6 +78,17 @@ extension SnapshotDirectory {
             do { try writer.append(piece) } catch { throw .file(error) }
         }
         do { return try digest.finish() == end } catch { throw .digest(error) }
+    }
+
+    /// Removes what a crash has cut off: temporary files that nobody has written to for an hour, which is far longer
+    /// than a snapshot may take.
+    private func removeLeftovers(at now: Timestamp) throws(FileError) {
+        let directory = try Directory(path)
+        for name in try directory.entries() where Directory.isTemporary(name) {
+            guard let version = try directory.version(of: name) else { continue }
+            let end = Timestamp(nanosecondsSince1970: version.modified) + .seconds(3600)
+            if end < now { try directory.remove(name) }
+        }
     }
 
     /// Removes the oldest files of the cluster, whose names sort by their age, and nothing else.
