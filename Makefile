@@ -131,7 +131,7 @@ control-plane:
 # What a test wants must not be fetched by the test.
 .PHONY: test-deps
 test-deps: build-deps control-plane check-crds
-	@hack/install-deps.sh prometheus helm talos talos-simulator >/dev/null
+	@hack/install-deps.sh prometheus helm talos talos-simulator grpc-server >/dev/null
 	@if ((EUID == 0)); then $(MAKE) --no-print-directory image-root; \
 	    else echo "The tests of the image are left out: they need root."; fi
 

