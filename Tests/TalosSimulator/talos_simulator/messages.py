@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Messages of the Talos API that the stubs of 1.6 do not have yet, and those of COSI, which are no part of them."""
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Dict, List, Optional
 
 import betterproto
@@ -201,7 +201,7 @@ class ImageServicePullRequest(betterproto.Message):
 @message
 class ImageServicePullLayer(betterproto.Message):
     status: int = betterproto.int32_field(1)
-    elapsed: int = betterproto.int64_field(2)
+    elapsed: timedelta = betterproto.message_field(2)
     offset: int = betterproto.int64_field(3)
     total: int = betterproto.int64_field(4)
 
