@@ -161,6 +161,8 @@ extension Configuring {
         else { return }
         operation.attempts += 1
         decision.record.operations[node.name] = operation
+        // From here on it is not known which one it has, so that another one than desired is not taken for drift.
+        if operation.step == .applying { decision.record.nodes[node.name]?.appliedDigest = nil }
         decision.actions.append(LifecycleAction(.apply(mode), on: node.name))
     }
 

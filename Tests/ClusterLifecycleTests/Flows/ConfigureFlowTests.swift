@@ -36,7 +36,7 @@ struct ConfigureFlowTests {
             #expect(cluster.decide().actions.isEmpty && cluster.record.operations[node]?.step == .verifying)
             cluster.observed.nodes[node]?.config = .matches
             #expect(cluster.decide().actions.isEmpty && cluster.record.operations[node]?.step == .settling)
-            #expect(cluster.record.nodes[node]?.appliedDigest == "before")
+            #expect(cluster.record.nodes[node]?.appliedDigest == nil)
             cluster.pass(.seconds(30))
             decision = cluster.decide()
             #expect(cluster.record.operations[node] == nil)
@@ -95,6 +95,17 @@ struct ConfigureFlowTests {
         cluster.observed.kubernetes.nodes["w0"]?.isUnschedulable = false
         cluster.observed.kubernetes.nodes["w0"]?.isCordonedByUs = false
         #expect(cluster.decide().actions.isEmpty && cluster.record.operations.isEmpty)
+    }
+
+    @Test("What we have changed ourselves and is to be changed back is no drift")
+    func changedBack() {
+        var cluster = Self.changed([])
+        for digest in ["other", "digest-w0"] {
+            cluster.change("w0") { $0.configDigest = digest }
+            cluster.observed.nodes["w0"]?.config = .differs(
+                ConfigChange(hash: digest, summary: "", needsReboot: false, configDigest: digest))
+            #expect(cluster.step().map(\.kind) == [.apply(.noReboot)], "before the last one was watched")
+        }
     }
 
     @Test("With a reboot: emptied first, then staged and rebooted, then well, then schedulable again")

@@ -224,6 +224,7 @@ extension World {
         for index in nodes.indices {
             nodes[index].hungUntil = 0
             nodes[index].cutUntil = 0
+            nodes[index].strangerUntil = 0
             nodes[index].failingUpgrades = 0
             nodes[index].failsToStart = false
             let isLeaving = management.machines.contains { $0.name == nodes[index].name && $0.goneAt != nil }

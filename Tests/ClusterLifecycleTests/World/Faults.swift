@@ -4,7 +4,7 @@ import TestSupport
 
 /// What befalls a world, apart from requests that go wrong.
 enum Fault: String, Sendable, Hashable, CaseIterable {
-    case nodeHangs, nodeIsCut, nodeReboots, nodeDies, machineReplaced, maintenanceKeyChanges
+    case nodeHangs, nodeIsCut, addressTaken, nodeReboots, nodeDies, machineReplaced, maintenanceKeyChanges
     case upgradeFails, nodeDoesNotStart, alarm, kubernetesCut, podBlocks, userCordons
     case clockJumps, secondOperator, oldDesired, recordLost, looksBlurred
 
@@ -52,6 +52,11 @@ extension Checker {
         case .machineReplaced: if world.canLose(node) { world.replaceMachine(node) }
         case .nodeHangs: world.disturb(node) { $0.hungUntil = $1 + 600 }
         case .nodeIsCut: world.disturb(node) { $0.cutUntil = $1 + 300 }
+        case .addressTaken:
+            world.disturb(node) { node, now in
+                node.hungUntil = now + 400
+                node.strangerUntil = node.hungUntil
+            }
         case .nodeReboots: world.disturb(node) { $0.reboot(at: $1, taking: 40) }
         case .nodeDies:
             world.disturb(node) { node, _ in
@@ -99,11 +104,13 @@ extension Checker {
 }
 
 extension World {
-    /// The record is lost but for what an annotation keeps of the bootstrap.
-    mutating func loseRecord() {
+    /// The record is lost, but for what an annotation keeps of the bootstrap if that is not lost too.
+    mutating func loseRecord(isAnnotationLost: Bool = false) {
         var record = LifecycleRecord()
-        record.bootstrap = management.record.bootstrap.map {
-            BootstrapRecord(node: $0.node, since: $0.since, isConfirmed: $0.isConfirmed)
+        if !isAnnotationLost {
+            record.bootstrap = management.record.bootstrap.map {
+                BootstrapRecord(node: $0.node, since: $0.since, isConfirmed: $0.isConfirmed)
+            }
         }
         management.record = record
         management.version += 1

@@ -33,4 +33,29 @@ struct LostClusterTests {
         checker.run()
         #expect(!checker.isBroken && checker.world.etcds.count == 1, "\(checker.report)")
     }
+
+    @Test(
+        "A cluster of which nobody remembers anything is not begun again beside nodes that cannot be judged",
+        arguments: [Fault.addressTaken, .nodeHangs])
+    func forgotten(_ fault: Fault) {
+        var checker = Scenario("forgotten", 3, 1).start(seed: 5).going([], seed: 6, mayHalt: true)
+        checker.world.replaceMachine("cp-1")
+        for name in ["cp-0", "cp-2"] {
+            checker.befall(fault, name)
+            checker.world.disturb(name) { node, now in
+                node.hungUntil = now + 8000
+                if fault == .addressTaken { node.strangerUntil = node.hungUntil }
+            }
+        }
+        // Strangers tell that something is there; of nodes that are silent only Kubernetes can.
+        if fault == .addressTaken { checker.world.kubernetes.cutUntil = checker.world.now + 8000 }
+        checker.world.loseRecord(isAnnotationLost: true)
+        for index in checker.operators.indices { checker.operators[index].cache = nil }
+        let end = checker.world.now + 7000
+        while checker.world.now < end, !checker.isBroken { checker.stepOn() }
+        #expect(!checker.isBroken && checker.world.bootstraps == 1, "\(checker.report)")
+        checker.healsAt = checker.world.now
+        checker.run()
+        #expect(!checker.isBroken && checker.world.etcds.count == 1, "\(checker.report)")
+    }
 }

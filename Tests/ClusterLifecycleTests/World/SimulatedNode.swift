@@ -108,6 +108,8 @@ struct SimulatedNode: Sendable {
     var hungUntil = 0
     /// Nothing reaches it, and it reaches nothing.
     var cutUntil = 0
+    /// Until when somebody else's machine answers at its address.
+    var strangerUntil = 0
     /// How many of the next upgrades fail, and whether it comes back as it was or does not come back.
     var failingUpgrades = 0
     var failsToStart = false

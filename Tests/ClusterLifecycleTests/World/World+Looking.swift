@@ -20,6 +20,9 @@ extension World {
         guard desired.hasMachine, let node = node(desired.name) else {
             return NodeObservation(contact: .noAddress)
         }
+        if now < node.strangerUntil {
+            return NodeObservation(contact: .refused("unknown authority"), address: address(node))
+        }
         guard node.answers(at: now) else {
             return NodeObservation(contact: .unreachable("connection timed out"), address: address(node))
         }
