@@ -33,9 +33,10 @@ struct NodeRemoval {
         }
     }
 
-    /// A node that is wanted again after all stays, as long as nothing but draining was done to it.
+    /// A node that is wanted again after all stays, as long as it was neither wiped nor deleted.
     ///
-    /// One that is empty, or never was part of the cluster, has nothing to lose and can be installed.
+    /// One that is empty, or never was part of the cluster, has nothing to lose and can be installed. One of the control
+    /// plane that was asked to leave etcd joins it again when it starts anew.
     private func takeBack(_ operation: NodeOperation, _ decision: inout LifecycleDecision) {
         guard !leaving.isLeaving, leaving.hasMachineObject else { return }
         if context.observation(of: name).isInMaintenance || context.record.nodes[name]?.wasConfigured != true
@@ -46,9 +47,22 @@ struct NodeRemoval {
         switch operation.step {
         case .checking, .cordoning, .draining, .forfeiting: break
         case .leavingEtcd where operation.attempts == 0: break
+        case .leavingEtcd, .resetting, .deletingNode:
+            guard operation.step == .leavingEtcd || operation.attempts == 0, leaving.condition == .alive
+            else { return }
+            if operation.memberID != nil { return startAnew(operation, &decision) }
         default: return
         }
         disturbance(operation).withdraw(context, &decision)
+    }
+
+    /// Reboots a node whose etcd has left, or may yet leave: whatever it is after that, it is a member.
+    private func startAnew(_ operation: NodeOperation, _ decision: inout LifecycleDecision) {
+        guard let bootID = context.observation(of: name).bootID else { return }
+        var operation = operation
+        operation.bootID = bootID
+        operation.advance(to: .rebooting, at: context.now)
+        decision.record.operations[name] = operation
     }
 
     private func perform(_ step: OperationStep, _ decision: inout LifecycleDecision) {
@@ -60,7 +74,8 @@ struct NodeRemoval {
         case .resetting: reset(operation, &decision)
         case .deletingNode: deleteNode(operation, &decision)
         case .deletingMachine: deleteMachine(operation, &decision)
-        case .uncordoning: _ = disturbance(operation).advance(context.with(decision.record), &decision)
+        case .rebooting, .verifying, .settling, .uncordoning:
+            _ = disturbance(operation).advance(context.with(decision.record), &decision)
         default: empty(operation, &decision)
         }
     }

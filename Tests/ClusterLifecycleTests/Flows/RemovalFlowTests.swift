@@ -362,6 +362,39 @@ struct RemovalFlowTests {
         #expect(cluster.decide().actions.isEmpty && cluster.record.operations.isEmpty)
     }
 
+    @Test(
+        "A control-plane node that was asked to leave etcd and is wanted again is rebooted, not wiped, and joins again",
+        arguments: [OperationStep.leavingEtcd, .resetting, .deletingNode], [true, false])
+    func joinsAgain(_ step: OperationStep, _ hasLeft: Bool) {
+        var cluster = Cluster()
+        cluster.desired.policy.deletion.reset = .force
+        cluster.begin(.remove, step, on: "c2")
+        cluster.record.operations["c2"]?.memberID = Cluster.member("c2")
+        cluster.record.operations["c2"]?.attempts = step == .leavingEtcd ? 1 : 0
+        cluster.observed.kubernetes.nodes["c2"]?.isUnschedulable = true
+        cluster.observed.kubernetes.nodes["c2"]?.isCordonedByUs = true
+        if hasLeft { cluster.leave("c2") }
+        let log = cluster.settle { cluster, action in
+            guard case .reboot = action.kind else { return cluster.perform(action) }
+            cluster.observed.nodes["c2"]?.bootID = "after"
+            if hasLeft { cluster.addMember("c2") }
+            return .done
+        }
+        #expect(log == ["reboot(ClusterLifecycle.UpgradePolicy.RebootMode.default) c2", "uncordon c2"])
+        #expect(cluster.record.operations.isEmpty && cluster.record.halt == nil)
+    }
+
+    @Test(
+        "A worker that is wanted again before it was wiped stays",
+        arguments: [OperationStep.resetting, .deletingNode])
+    func workerStays(_ step: OperationStep) {
+        var cluster = Cluster()
+        cluster.desired.policy.deletion.reset = .force
+        cluster.begin(.remove, step, on: "w1")
+        cluster.observed.kubernetes.nodes["w1"]?.isCordonedByUs = true
+        #expect(cluster.settle() == ["uncordon w1"])
+    }
+
     @Test("A node that has left etcd and is wanted again makes room for a new machine")
     func tooLate() {
         var cluster = Cluster()

@@ -61,11 +61,16 @@ extension World {
         case .upgrading: seen.stage = .upgrading
         case .resetting: seen.stage = .resetting
         default:
-            let hasStarted = now >= node.upSince + World.etcdStart && seen.etcdService?.isWell ?? true
+            // A node that has left etcd has started all the same, and is not well.
+            let hasStarted =
+                now >= node.upSince + World.etcdStart
+                && (node.hasLeftEtcd || seen.etcdService?.isWell ?? true)
             seen.stage = hasStarted ? .running : .booting
         }
         if seen.stage != .running {
             seen.unmet = ["services: not all of them run"]
+        } else if node.hasLeftEtcd {
+            seen.unmet = ["services: etcd is not healthy"]
         } else if kubernetes.nodes[node.name]?.isReady != true {
             seen.unmet = ["nodeReady: the node is not ready"]
         } else if !node.busyComponents.isEmpty {
