@@ -161,10 +161,11 @@ extension Checker {
         mayHalt = true
         let faultRate = random.pick([8, 20, 60, 200]) ?? 60
         let mishapRate = random.pick([4, 10, 40, 200]) ?? 40
+        let editRate = random.pick([40, 300]) ?? 300
         let end = world.now + random.number(600...7200)
         while world.now < end, !isBroken {
             if random.once(in: faultRate * 5), let fault = random.pick(faults) { befall(fault) }
-            if random.once(in: 300), !edits.isEmpty { takeEdit() }
+            if random.once(in: editRate), !edits.isEmpty { takeEdit() }
             stepRandomly(mishapRate)
         }
         guard !isBroken else { return }

@@ -165,8 +165,32 @@ extension Scenario {
             .then("1.13") { $0.talos = Release(minor: 13) },
     ]
 
+    /// What a user thinks better of, mostly while it is under way.
+    static let secondThoughts = [
+        Scenario("Talos on, back and on again", 3, 1).halting()
+            .then("1.13") { $0.talos = Release(minor: 13) }
+            .then("1.12") { $0.talos = Release(minor: 12) }
+            .then("1.13 again") { $0.talos = Release(minor: 13) },
+        Scenario("Kubernetes on, back and on again", 3, 1)
+            .then("1.34.2") { $0.kubernetes = Release(minor: 34, patch: 2) }
+            .then("1.34.0") { $0.kubernetes = Release(minor: 34) }
+            .then("1.35") { $0.kubernetes = Release(minor: 35) },
+        Scenario("Talos, then fewer nodes", 5, 3) { $0.policy.deletion.reset = .force }
+            .then("1.13") { $0.talos = Release(minor: 13) }
+            .then("3+2") { ($0.controlPlane, $0.workers) = (3, 2) }
+            .then("3+3") { $0.workers = 3 },
+        Scenario("Talos, then none of it", 3, 2) { $0.policy.deletion.reset = .graceful }
+            .then("1.13") { $0.talos = Release(minor: 13) }.then("delete") { $0.isDeleted = true },
+        Scenario("config after config", 3, 2).then("1") { $0.rebooting = 1 }.then("2") { $0.rebooting = 2 }
+            .then("3") { ($0.rebooting, $0.live) = (3, 1) },
+        Scenario("config after config with approval", 3, 1) { $0.policy.rollout.approval = .manual }
+            .then("1") { $0.rebooting = 1 }.then("2") { $0.rebooting = 2 }.then("3") { $0.live = 1 },
+        Scenario("fewer and more again", 5, 1) { $0.policy.deletion.reset = .force }
+            .then("3") { $0.controlPlane = 3 }.then("5") { $0.controlPlane = 5 },
+    ]
+
     /// Where each of them begins.
     static let starts = Dictionary(uniqueKeysWithValues: all.map { ($0.name, $0.start(seed: 1)) })
 
-    static let all = creations + configurations + scales + deletions + upgrades
+    static let all = creations + configurations + scales + deletions + upgrades + secondThoughts
 }
