@@ -206,8 +206,11 @@ extension World {
             violate(.oneControlPlane, "\(action.text) while \(other.name) is down")
         }
         let isTemporary = desired.nodes.contains { $0.name == node.name && !$0.isSurplus }
+        // One that is to go is not waited for: the guard of the quorum is what it counts for.
         for other in others
-        where other.disturber == .world && other.disturbedAt < situation.seenAt && isTemporary {
+        where other.disturber == .world && other.disturbedAt < situation.seenAt && isTemporary
+            && desired.nodes.contains(where: { $0.name == other.name && !$0.isSurplus })
+        {
             violate(.othersWell, "\(action.text) while \(other.name) is down")
         }
         guard let left = quorum(without: node.name, leaving: false), lastFault < situation.seenAt else {
