@@ -53,9 +53,12 @@ struct EndToEndBench: Sendable {
 
     /// Starts an operator that looks at clusters as often as it may.
     @discardableResult
-    func startOperator(_ flags: String...) async throws -> OperatorProcess {
+    func startOperator(
+        _ flags: String..., environment: [String: String] = [:]
+    ) async throws -> OperatorProcess {
         try await scenario.startConfigOperator(
-            flags: ["--reconcile-interval=1s", "--max-concurrent-reconciles=4"] + flags)
+            flags: ["--reconcile-interval=1s", "--max-concurrent-reconciles=4"] + flags,
+            environment: environment)
     }
 
     // MARK: Clusters
@@ -179,6 +182,12 @@ extension RawObject<StoredClusterKind> {
     }
     /// The rows of the table of nodes.
     var nodes: [JSONValue] { life["nodes"]?.array ?? [] }
+    /// One row of it.
+    func node(_ name: String) -> JSONValue { nodes.first { $0["name"]?.string == name } ?? .null }
+    /// What is waited for, each as `node: message`.
+    var waits: [String] {
+        life["waits"]?.array?.map { "\($0["node"]?.string ?? ""): \($0["message"]?.string ?? "")" } ?? []
+    }
 
     /// Whether all is as the specification says, as far as the status tells.
     var isRunning: Bool {

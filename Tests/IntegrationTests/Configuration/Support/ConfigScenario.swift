@@ -34,11 +34,14 @@ extension Scenario {
 
     /// Starts an operator that makes configurations; the layers for all clusters are in `layers`, or in the namespace.
     @discardableResult
-    func startConfigOperator(layers: String? = nil, flags: [String] = []) async throws -> OperatorProcess {
+    func startConfigOperator(
+        layers: String? = nil, flags: [String] = [], environment: [String: String] = [:]
+    ) async throws -> OperatorProcess {
         try await grantConfigManagement()
         if let layers { try await grantConfigManagement(in: layers) }
         return try startOperator(
-            flags: ["--config-management", "--layer-namespace", layers ?? namespace] + flags)
+            flags: ["--config-management", "--layer-namespace", layers ?? namespace] + flags,
+            environment: environment)
     }
 
     /// A cluster with one control plane Machine and one worker; Talos 1.5, whose keys cost next to nothing.
