@@ -167,6 +167,35 @@ struct LifecycleEngineTests {
         #expect(pass.record.snapshot == snapshot && journal.all.contains("store []"))
     }
 
+    @Test(
+        "A clock that was set between two passes makes no step older or younger, and is made up for once",
+        arguments: [Duration.seconds(7200), .seconds(-7200)])
+    func clockSet(_ jump: Duration) async throws {
+        let fixture = try EngineFixture()
+        let engine = engine(Looking(journal: journal), [], notes: false)
+        var record = LifecycleRecord()
+        let began = clock.timestamp
+        record.operations["a"] = NodeOperation(.remove, .draining, at: began)
+        record = try await engine.pass(fixture.cluster, record, Store(journal)).record
+        #expect(record.operations["a"]?.since == began)
+
+        clock.advance(by: .seconds(60))
+        clock.jumpWallClock(by: jump)
+        // It could not be kept: the next pass finds the record as it was.
+        await #expect(throws: LifecycleError.conflict) {
+            try await engine.pass(fixture.cluster, record, Store(journal, failing: 1))
+        }
+        record = try await engine.pass(fixture.cluster, record, Store(journal)).record
+        let operation = try #require(record.operations["a"])
+        #expect(operation.since == began + jump && operation.started == began + jump)
+        #expect(!record.isOverdue(operation, .seconds(60), at: clock.timestamp))
+        #expect(record.isOverdue(operation, .seconds(59), at: clock.timestamp))
+
+        clock.advance(by: .seconds(60))
+        let next = try await engine.pass(fixture.cluster, record, Store(journal)).record
+        #expect(next == record)
+    }
+
     @Test("A pass that was cancelled does nothing")
     func cancelled() async throws {
         let fixture = try EngineFixture()

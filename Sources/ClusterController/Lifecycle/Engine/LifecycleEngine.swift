@@ -15,6 +15,7 @@ package final class LifecycleEngine: Sendable {
     private let rules: PlanningRules
     private let journal: ActionJournal
     private let clock: any Clock
+    private let readings = ClockReadings()
 
     package init(
         looking: any ClusterLooking, performing: any ActionPerforming, rules: PlanningRules = .planner,
@@ -27,22 +28,25 @@ package final class LifecycleEngine: Sendable {
         journal = ActionJournal(logger)
     }
 
-    /// Makes one pass over `cluster`, whose record is `record`.
+    /// Makes one pass over `cluster`, whose record is `stored`.
     ///
     /// Nothing is done before the record that says so is safe, and nothing on the ground of an old look. `depth` is
-    /// how closely to look at least.
+    /// how closely to look at least. If the wall clock was set since the last pass, the times in the record are too.
     @discardableResult
     package func pass(
-        _ cluster: ManagedCluster, _ record: LifecycleRecord, _ store: any LifecycleStore,
+        _ cluster: ManagedCluster, _ stored: LifecycleRecord, _ store: any LifecycleStore,
         depth: LookDepth = .quick
     ) async throws(LifecycleError) -> LifecyclePass {
+        let reading = ClockReadings.Reading(clock)
+        let record = stored.shifted(by: readings.jump(to: reading, of: cluster.key))
         var (look, decision) = await lookAndDecide(cluster, record, depth)
         if look.depth == .quick, decision.record != record || !decision.actions.isEmpty {
             (look, decision) = await lookAndDecide(cluster, record, .close)
         }
         if Task.isCancelled { throw .cancelled }
         journal.note(decision.record.halt, of: cluster.key)
-        if decision.record != record { try await keep(decision.record, store) }
+        if decision.record != stored { try await keep(decision.record, store) }
+        readings.keep(reading, of: cluster.key)
         let performed = await perform(decision.actions, cluster, look.observation, store)
         try await absorb(performed, &decision, look.observation, cluster, store)
         looking.settle(look.observation, of: cluster.key)
@@ -66,6 +70,7 @@ package final class LifecycleEngine: Sendable {
     /// Forgets what is remembered of a cluster, which is gone or no longer managed here.
     package func forget(_ key: ObjectKey) {
         journal.forget(key)
+        readings.forget(key)
         looking.forget(key)
     }
 
