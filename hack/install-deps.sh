@@ -35,7 +35,7 @@ packages_of() {
         check) echo jq openssl python3-venv shellcheck yamllint ;;
         control-plane)
             echo ca-certificates curl dpkg-dev gcc golang-github-modern-go-reflect2-dev golang-go jq \
-                libc6-dev make openssl python3-h2 python3-venv rsync
+                libc6-dev libfaketime make openssl python3-h2 python3-venv rsync
             ;;
         grpc-server) echo golang-go golang-google-genproto-dev golang-google-grpc-dev golang-google-protobuf-dev ;;
         cel | helm | talos | talos-simulator) echo python3-venv ;;
