@@ -54,9 +54,14 @@ struct LifecycleStep: Sendable {
         _ credentials: ClusterCredentials
     ) -> ManagedCluster {
         let roster = subject.roster(owned: owned, record)
-        let obstacle = lifecycle.fleet.obstacle(
-            to: cluster.key.description, among: reconciler.clusters.store.list().compactMap(\.fleetMember),
-            at: reconciler.clock.timestamp)
+        // Without rules nobody has to look through all clusters.
+        let obstacle =
+            lifecycle.fleet.isEmpty
+            ? nil
+            : lifecycle.fleet.obstacle(
+                to: cluster.key.description,
+                among: reconciler.clusters.store.list().compactMap(\.fleetMember),
+                at: reconciler.clock.timestamp)
         let nodes = cluster.metadata.isBeingDeleted ? roster.remainingNodes : roster.nodes
         let (renderer, digests) = (self.renderer(cluster), subject.configs)
         let machines = reconciler.machines.store
