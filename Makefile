@@ -205,6 +205,12 @@ bench: release control-plane ## Measure N=100 clusters beside a Go operator (PEE
 bench-curve: ## Measure it with 10, 100, 500 and 1000 clusters; JSON lines, in dist/bench-curve.jsonl too
 	for n in 10 100 500 1000; do $(MAKE) --no-print-directory bench N=$$n; done | tee dist/bench-curve.jsonl
 
+.PHONY: bench-lifecycle
+bench-lifecycle: release control-plane ## Measure 20 clusters coming up on simulated machines, and 100 at rest; JSON lines
+	@hack/install-deps.sh talos-simulator >/dev/null
+	hack/bench-lifecycle.py --operator dist/talos-operator --clusters 20 --step 10
+	hack/bench-lifecycle.py --operator dist/talos-operator --clusters 100 --talos v1.6.7 --kubernetes v1.29.1
+
 .PHONY: bench-talos
 bench-talos: release ## Measure bundles, the configurations of 8 machines, and those of 500 clusters; JSON lines
 	$(RELEASE) --product Profile >&2

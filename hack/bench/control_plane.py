@@ -22,8 +22,9 @@ USER = "system:serviceaccount:talos-operator-system:talos-operator-controller-ma
 class ControlPlane:
     """A fresh etcd, kube-apiserver and kube-controller-manager with the operator's resources and rights."""
 
-    def __init__(self):
-        self.name = f"bench-{os.getpid()}"
+    def __init__(self, grants=()):
+        """`grants` are files with rights that the operator has besides its own."""
+        self.name, self.grants = f"bench-{os.getpid()}", grants
 
     def __enter__(self):
         try:
@@ -58,7 +59,8 @@ class ControlPlane:
                    f"--cache-dir={self.state['STATE_DIR']}/kubectl"]
         for command in (
             ["apply", "--validate=false", "-f", ROOT / "config/crd"],
-            ["apply", *(f"-f={ROOT}/config/rbac/{name}.yaml" for name in ("account", "role", "role-binding"))],
+            ["apply", *(f"-f={ROOT}/config/rbac/{name}.yaml" for name in ("account", "role", "role-binding")),
+             *(f"-f={ROOT}/{path}" for path in self.grants)],
             ["wait", "--for=condition=Established", "--timeout=30s", "crd", "--all"],
         ):
             subprocess.run(kubectl + command, check=True, stdout=subprocess.DEVNULL)

@@ -12,10 +12,14 @@ import time
 from errors import BenchError
 
 
+# What a comparison with another operator takes.
+FLAGS = ("--max-concurrent-reconciles", "8", "--log-level", "warn", "--log-format", "json", "--leader-elect=false")
+
+
 class Operator:
     """The process that is measured."""
 
-    def __init__(self, command, plane, directory):
+    def __init__(self, command, plane, directory, flags=FLAGS):
         self.ports = [free_port(), free_port()]
         self.log = directory / "operator.log"
         self.results = directory / "results"
@@ -23,8 +27,7 @@ class Operator:
         self.command = command + [
             "--kubeconfig", plane.state["OPERATOR_KUBECONFIG"], "--results-path", str(self.results),
             "--metrics-bind-address", f"127.0.0.1:{self.ports[0]}",
-            "--health-probe-bind-address", f"127.0.0.1:{self.ports[1]}",
-            "--max-concurrent-reconciles", "8", "--log-level", "warn", "--log-format", "json", "--leader-elect=false"]
+            "--health-probe-bind-address", f"127.0.0.1:{self.ports[1]}", *flags]
 
     def start(self):
         with open(self.log, "ab") as log:
