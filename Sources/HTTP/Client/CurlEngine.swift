@@ -37,6 +37,8 @@ final class CurlEngine: @unchecked Sendable {  // All but `inbox` belongs to the
     static let connectionsOverHTTP1 = 32
     /// A request with less time than this proves nothing about its connection.
     private static let shortestSilence: Duration = .seconds(2)
+    /// How long a stream that was paused may be silent before libcurl is asked to look again.
+    private static let nudgeInterval: Duration = .milliseconds(100)
     /// With nothing to do the thread still looks up once an hour.
     private static let longestWait: Duration = .seconds(3600)
 
@@ -131,6 +133,7 @@ extension CurlEngine {
     private func run() {
         while true {
             obeyCommands()
+            nudge()
             if isStopped || (isRetired && transfers.isEmpty) { break }
             var running: Int32 = 0
             curl_multi_perform(multi, &running)
@@ -151,7 +154,7 @@ extension CurlEngine {
             switch command {
             case .start(let exchange): start(exchange)
             case .cancel(let exchange): end(transfers[ObjectIdentifier(exchange)], with: .cancelled)
-            case .resume(let exchange): transfers[ObjectIdentifier(exchange)]?.handle.pause(false)
+            case .resume(let exchange): transfers[ObjectIdentifier(exchange)]?.resume()
             case .distrust(let exchange): distrust(transfers[ObjectIdentifier(exchange)])
             case .release(let destination): lanes.release(destination)
             case .end(let destination): endAll(to: destination)
@@ -168,6 +171,7 @@ extension CurlEngine {
         }
         guard mayWait, !(isRetired && transfers.isEmpty) else { return }
         var wait = Self.longestWait
+        if streams.values.contains(where: { $0.wasAhead && !$0.isAhead }) { wait = Self.nudgeInterval }
         if let deadline = deadlines.values.min() {
             wait = min(wait, max(.zero, deadline - clock.now))
         }
@@ -267,6 +271,14 @@ extension CurlEngine {
             transfer.passOn()
             if transfer.isAhead { transfer.handle.pause(true) }
             if let failure = transfer.failure { end(transfer, with: failure) }
+        }
+    }
+
+    private func nudge() {
+        for transfer in streams.values where transfer.wasAhead && !transfer.isAhead {
+            if clock.now - (transfer.lastArrival ?? transfer.started) >= Self.nudgeInterval {
+                transfer.nudge()
+            }
         }
     }
 

@@ -19,6 +19,8 @@ final class CurlTransfer {
     private var isBegun = false
     /// Whether the server is to wait for the stream's reader.
     private(set) var isAhead = false
+    /// Whether it has waited before.
+    private(set) var wasAhead = false
     /// When the transfer began.
     let started: Instant
     /// When bytes of the response came last.
@@ -69,6 +71,18 @@ final class CurlTransfer {
 
     /// What libcurl hands to the callbacks; good for as long as the engine holds the transfer.
     var context: UnsafeMutableRawPointer { Unmanaged.passUnretained(self).toOpaque() }
+
+    /// Lets the server go on.
+    func resume() {
+        (isAhead, wasAhead) = (false, true)
+        handle.pause(false)
+    }
+
+    /// Has libcurl look at what it has read already: after a pause it may leave that lying about, and wait for more.
+    func nudge() {
+        handle.pause(true)
+        handle.pause(false)
+    }
 
     /// Whether a stream has something that its reader does not know of.
     var hasNews: Bool { !body.isEmpty || (!isBegun && head.finished != nil) }
