@@ -221,6 +221,8 @@ func (s *server) play(stream grpc.ServerStream, script *url.URL, release chan st
 	message := reply(seen.Method, *seen, number("size", 0))
 	for count = number("count", count); seen.Sent < count; seen.Sent++ {
 		if err := stream.SendMsg(&message); err != nil {
+			// The client is gone, which the context tells next.
+			<-stream.Context().Done()
 			return err
 		}
 	}
