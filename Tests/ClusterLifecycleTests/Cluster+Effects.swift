@@ -52,9 +52,16 @@ extension Cluster {
         case .deleteNode: observed.kubernetes.nodes[node] = nil
         case .deleteMachine: loseMachine(node)
         case .setImage(let component, let release): run(component, release, on: node)
+        case .syncManifests: for node in desired.nodes { rollOutProxy(on: node.name) }
         default: break
         }
         return .done
+    }
+
+    /// kube-proxy runs on the node as the control plane's configuration names it; one that is not there stays away.
+    mutating func rollOutProxy(on node: String) {
+        guard observed.nodes[node]?.components[.proxy] != nil else { return }
+        observed.nodes[node]?.components[.proxy]?.version = desired.kubernetes
     }
 
     mutating func lead(_ member: UInt64) {

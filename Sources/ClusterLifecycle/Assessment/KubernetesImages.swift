@@ -48,6 +48,14 @@ package enum KubernetesImages {
         setting(images(of: live).mapValues(Optional.some), in: desired)
     }
 
+    /// The configuration with the same images of another release.
+    package static func setting(
+        _ release: Release, in configuration: MachineConfiguration
+    ) -> MachineConfiguration {
+        setting(
+            images(of: configuration).mapValues { KubernetesImage.image($0, of: release) }, in: configuration)
+    }
+
     /// The configuration without any of these images.
     static func removed(from configuration: MachineConfiguration) -> MachineConfiguration {
         setting(images(of: configuration).mapValues { _ in nil }, in: configuration)

@@ -41,6 +41,7 @@ struct ComponentUpgrade {
         switch operation.step {
         case .pulling: pull(operation, &decision)
         case .syncing: sync(operation, &decision)
+        case .settling: rollOut(operation, &decision)
         default: exchange(operation, &decision)
         }
     }
@@ -91,9 +92,7 @@ struct ComponentUpgrade {
         switch context.observation(of: name).longCall {
         case .running(.syncManifests): break
         case .done(.syncManifests) where operation.attempts > 0:
-            decision.record.operations[name] = nil
-            decision.record.kubernetesTarget = nil
-            return
+            return decision.advance(name, to: .settling, context)
         default:
             decision.ask(.syncManifests, for: name, every: .seconds(30), context)
         }
@@ -105,6 +104,29 @@ struct ComponentUpgrade {
                 on: name, context)
         }
         decision.await("brings the manifests of Kubernetes up to date", on: name, limit: limit)
+    }
+}
+
+extension ComponentUpgrade {
+    /// Waits until the nodes that are well run the new kube-proxy, which Kubernetes exchanges one node after the other.
+    private func rollOut(_ operation: NodeOperation, _ decision: inout LifecycleDecision) {
+        guard need.isDone else {
+            // A node has come back, or in, that lacks something: that comes first, and the manifests once more.
+            decision.record.operations[name] = nil
+            return
+        }
+        let left = need.withoutProxy
+        guard let first = left.first else {
+            decision.record.operations[name] = nil
+            decision.record.kubernetesTarget = nil
+            return
+        }
+        let limit = context.desired.policy.timeouts.component + .seconds(60) * need.nodes.count
+        let what = "kube-proxy \(release) is not rolled out on \(left.count) nodes, \(first) first"
+        if context.record.isOverdue(operation, limit, at: context.now) {
+            return decision.stop(.componentFailed, "\(what), after \(limit)", on: name, context)
+        }
+        decision.await(what, on: name, limit: limit)
     }
 }
 

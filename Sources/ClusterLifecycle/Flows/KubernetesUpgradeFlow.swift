@@ -5,10 +5,11 @@ import Platform
 ///
 /// ```
 /// PullingImage (all nodes) → for each component, for each control-plane node: Applying → Verifying → over
-///                          → kubelets: control plane, then workers          → SyncingManifests → over
+///                          → kubelets: control plane, then workers   → SyncingManifests → Settling → over
 /// ```
 /// The order is kube-apiserver, kube-controller-manager, kube-scheduler, kube-proxy, kubelet. A component that is there
-/// already is passed over, so that it goes on from anywhere. No node is drained or rebooted.
+/// already is passed over, so that it goes on from anywhere. It is over when kube-proxy has been rolled out. No node is
+/// drained or rebooted.
 package enum KubernetesUpgradeFlow: Flow {
     package static func decide(_ context: FlowContext, _ decision: inout LifecycleDecision) -> FlowVerdict {
         let need = KubernetesNeed(context)
@@ -36,8 +37,7 @@ package enum KubernetesUpgradeFlow: Flow {
         case (.pull, false) where result == .done || result == .alreadyDone:
             ComponentUpgrade(name, context.with(record), KubernetesNeed(context))?.hasPulled(&record)
         case (.syncManifests, false) where result == .done || result == .alreadyDone:
-            record.operations[name] = nil
-            record.kubernetesTarget = nil
+            record.operations[name]?.advance(to: .settling, at: context.now)
         case (.syncManifests, true):
             record.stop(
                 .componentFailed, "the manifests of Kubernetes cannot be brought up to date\(said)", on: name,

@@ -85,6 +85,19 @@ package struct KubernetesNeed: Sendable {
         return state?.version == release && state?.isReady == true && state?.isCurrent == true
     }
 
+    /// The nodes that are well and run a kube-proxy that is of another release or not ready.
+    ///
+    /// One that runs none, or is not there, is not waited for.
+    var withoutProxy: [String] {
+        nodes.map(\.name).filter { name in
+            let seen = context.observation(of: name)
+            guard seen.isConfigured, context.observed.kubernetes.nodes[name]?.isReady == true,
+                let state = seen.components[.proxy]
+            else { return false }
+            return state.version != target || !state.isReady
+        }
+    }
+
     /// The releases of the control plane's components that run, kube-proxy's among them.
     private var running: [Release] {
         let names = Self.controlPlane
@@ -157,5 +170,19 @@ extension KubernetesNeed {
                 ? .wait("\(problem), so that Talos is upgraded before Kubernetes is to \(target)")
                 : .refused("\(problem), and \(target) is asked for")
         }
+    }
+}
+
+extension ClusterObservation {
+    /// The release of Kubernetes that a node gets with its first configuration: the desired one, or that of the oldest
+    /// API server as long as that is older.
+    ///
+    /// A kubelet must not be newer than an API server; the upgrade that is due brings the node along.
+    package func kubernetesForNewNode(_ desired: Release) -> Release {
+        let servers = nodes.values.flatMap { node in
+            [node.components[.apiServer]?.version, node.images[.apiServer].flatMap(KubernetesImage.release)]
+        }
+        let known = (servers + [kubernetes.lowestVersions[.apiServer]]).compactMap(\.self)
+        return min(known.min() ?? desired, desired)
     }
 }

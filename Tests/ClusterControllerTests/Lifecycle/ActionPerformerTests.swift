@@ -67,6 +67,25 @@ struct ActionPerformerTests {
     }
 
     @Test(
+        "A machine that is installed while API servers are older gets no kubelet that is newer than these",
+        arguments: [
+            ("v1.32.9", "v1.32.9"), ("v1.33.0", "v1.33.0"), (nil, "v1.33.1"), ("v1.99.0", "v1.33.1"),
+        ])
+    func installedDuringUpgrade(_ servers: String?, _ expected: String) async throws {
+        let fixture = try EngineFixture()
+        let fingerprint = try #require(EngineFixture.fingerprint)
+        let machine = FakeNode(nil)
+        fixture.connector.put(.maintenance(fingerprint, machine), at: EngineFixture.address(3))
+        var look = await fixture.observer.look(at: fixture.cluster, fixture.record, .close).observation
+        look.kubernetes.lowestVersions[.apiServer] = servers.flatMap { Release($0) }
+        let install = LifecycleAction(
+            .apply(.install(fingerprint: fingerprint.description)), on: "demo-w-0")
+        #expect(await fixture.performer().perform(install, in: fixture.cluster, look, NoStore()) == .done)
+        let text = try #require(machine.applied.first?.text)
+        #expect(text.contains("kubelet:\(expected)"))
+    }
+
+    @Test(
         "A configured node is not given a configuration as if it were new, nor a new one as if it were configured"
     )
     func wrongKindOfNode() async throws {

@@ -33,6 +33,29 @@ struct KubernetesUpgradeFlowTests {
         #expect(cluster.record.halt == nil)
     }
 
+    @Test("It is over when kube-proxy has been rolled out to the nodes that are well, and halts if it is not")
+    func proxyRollOut() {
+        var cluster = Self.cluster(controlPlane: 1, workers: 1)
+        var log: [String] = []
+        for _ in 0..<200 where cluster.record.operations["c0"]?.step != .settling {
+            log += cluster.settle(passes: 1) { cluster, action in
+                action.kind == .syncManifests ? .done : cluster.perform(action)
+            }
+        }
+        #expect(log.last == "syncManifests c0" && cluster.record.kubernetesTarget != nil)
+        #expect(cluster.decide().says("kube-proxy v1.35.2 is not rolled out on 1 nodes, w0 first"))
+        var away = cluster
+        away.silence("w0")
+        #expect(away.decide().record.kubernetesTarget == nil)
+        var stuck = cluster
+        stuck.pass(.seconds(3600))
+        #expect(stuck.decide().record.halt?.reason == .componentFailed)
+        cluster.rollOutProxy(on: "w0")
+        cluster.decide()
+        #expect(cluster.record.operations.isEmpty && cluster.record.kubernetesTarget == nil)
+        #expect(cluster.record.halt == nil)
+    }
+
     @Test("A cluster that runs what it is to run is left alone")
     func nothing() {
         var cluster = Cluster()

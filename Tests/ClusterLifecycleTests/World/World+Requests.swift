@@ -47,8 +47,11 @@ extension World {
     ) -> ActionResult {
         guard nodes[index].activity == .maintenance else { return .notNow("not in maintenance mode") }
         guard nodes[index].fingerprint == fingerprint else { return .refused("another key is shown") }
-        let config = specification.config(nodes[index].role)
+        var config = specification.config(nodes[index].role)
         guard !config.isInvalid else { return .refused("the configuration is not valid") }
+        // As it is done where configurations are sent.
+        let release = observation([:], specification).kubernetesForNewNode(specification.kubernetes)
+        config.images = config.images.mapValues { _ in release }
         nodes[index].config = config
         if nodes[index].installed == nil {
             nodes[index].activity = .installing(until: now + random.number(30...120))
@@ -202,7 +205,7 @@ extension World {
     private mutating func performOnKubernetes(_ action: LifecycleAction) -> ActionResult {
         guard isKubernetesReachable else { return .notNow("connection refused") }
         if action.kind == .syncManifests {
-            kubernetes.proxy = nodes.compactMap { $0.config?.images[.proxy] }.min()
+            kubernetes.proxy = node(action.node)?.config?.images[.proxy] ?? kubernetes.proxy
             return .done
         }
         guard kubernetes.nodes[action.node] != nil else {

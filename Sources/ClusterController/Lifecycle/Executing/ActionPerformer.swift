@@ -45,6 +45,10 @@ package final class ActionPerformer: ActionPerforming {
         let target = NodeTarget(
             action.node, in: cluster, observation.nodes[action.node], connector, longCalls)
         do throws(TalosError) {
+            if case .apply(.install(let fingerprint)) = action.kind {
+                let kubernetes = observation.kubernetesForNewNode(cluster.desired.kubernetes)
+                return try await target.install(fingerprint, kubernetes)
+            }
             return try await onNode(action.kind, target)
         } catch {
             return error.result(of: action.kind)
@@ -54,7 +58,6 @@ package final class ActionPerformer: ActionPerforming {
     private func onNode(
         _ kind: LifecycleAction.Kind, _ target: NodeTarget
     ) async throws(TalosError) -> ActionResult {
-        if case .apply(.install(let fingerprint)) = kind { return try await target.install(fingerprint) }
         let node: any TalosNode
         switch try await target.configured(strictly: kind.isIrreversible) {
         case .success(let found): node = found

@@ -93,7 +93,9 @@ struct NodeTarget: Sendable {
 
 extension NodeTarget {
     /// Gives a machine in maintenance mode its configuration, on a connection to the key that it has shown.
-    func install(_ fingerprint: String) async throws(TalosError) -> ActionResult {
+    ///
+    /// It begins with the given release of Kubernetes.
+    func install(_ fingerprint: String, _ kubernetes: Release) async throws(TalosError) -> ActionResult {
         guard let seen, seen.contact == .maintenance(fingerprint: fingerprint),
             let endpoint = seen.address.flatMap({ NodeEndpoint($0) }),
             let pin = ServerFingerprint(fingerprint)
@@ -101,12 +103,15 @@ extension NodeTarget {
         if let wanted = cluster.fingerprints[name], ServerFingerprint(wanted) != pin {
             return .refused("\(name) shows another key than the one that is pinned for it")
         }
-        let configuration: MachineConfiguration
+        var configuration: MachineConfiguration
         switch await rendered() {
         case .success(let rendered): configuration = rendered
         case .failure(let obstacle): return obstacle.result
         }
         let node = try connector.maintenanceNode(at: endpoint, fingerprint: pin)
+        if kubernetes != cluster.desired.kubernetes {
+            configuration = KubernetesImages.setting(kubernetes, in: configuration)
+        }
         return await send(configuration, .auto, to: node)
     }
 
