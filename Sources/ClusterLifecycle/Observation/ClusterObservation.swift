@@ -67,6 +67,8 @@ package struct NodeObservation: Sendable, Hashable {
     package var memberID: UInt64?
     /// The node's images of Kubernetes components as its live configuration names them.
     package var images: [KubernetesComponent: String] = [:]
+    /// The names of the options that the live configuration gives to components; see `RemovedOptions`.
+    package var options: [KubernetesComponent: Set<String>] = [:]
     /// What is known of a component as it runs, not as it is configured.
     package var components: [KubernetesComponent: ComponentState] = [:]
 

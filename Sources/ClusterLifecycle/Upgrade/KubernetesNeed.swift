@@ -119,7 +119,9 @@ extension KubernetesNeed {
         guard let lowest = running.min(), let highest = running.max() else {
             return .wait("it is not known which Kubernetes runs")
         }
-        if let problem = pathProblem(from: lowest, highest) { return .refused(problem) }
+        if let problem = pathProblem(from: lowest, highest) ?? removedProblem(from: lowest) {
+            return .refused(problem)
+        }
         for node in nodes {
             switch support(on: node) {
             case .possible: break
@@ -145,6 +147,24 @@ extension KubernetesNeed {
         let skew = target.minor < 28 ? 2 : 3
         if let oldest = kubelets.min(), oldest.major == 1, target.minor - oldest.minor > skew {
             return "a kubelet of \(oldest) is too old for an API server of \(target)"
+        }
+        return nil
+    }
+
+    /// What a component is started with and would not start with any more.
+    private func removedProblem(from lowest: Release) -> String? {
+        guard target.minor > lowest.minor else { return nil }
+        for node in nodes {
+            let options = context.observation(of: node.name).options
+            for component in KubernetesComponent.allCases {
+                guard let options = options[component],
+                    let (option, minor) = RemovedOptions.found(
+                        in: options, of: component, minors: lowest.minor + 1...target.minor)
+                else { continue }
+                return
+                    "\(component.rawValue) on \(node.name) is given \(option), which Kubernetes 1.\(minor) does "
+                    + "not know any more: take it out of the configuration first"
+            }
         }
         return nil
     }

@@ -236,4 +236,24 @@ struct ConfigAssessmentTests {
     func nothing(_ text: String) {
         #expect(throws: ConfigProblems.self) { try Self.read(text) }
     }
+
+    @Test("The options of components are read by their names alone")
+    func options() throws {
+        let text = """
+            machine:
+              kubelet:
+                extraArgs: {cloud-config: secret}
+                extraConfig: {featureGates: {CPUManager: true}}
+            cluster:
+              apiServer:
+                extraArgs: {feature-gates: "AppArmor=true,KMSv2=false", enable-admission-plugins: "A,B"}
+            """
+        let options = try LiveConfiguration.read(text, talos: TalosVersion(minor: 12)).componentOptions
+        #expect(options[.kubelet] == ["--cloud-config", "CPUManager"])
+        #expect(
+            options[.apiServer] == [
+                "--feature-gates", "--enable-admission-plugins", "AppArmor", "KMSv2", "A", "B",
+            ])
+        #expect(options.count == 2)
+    }
 }

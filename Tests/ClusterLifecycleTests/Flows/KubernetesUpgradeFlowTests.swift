@@ -56,6 +56,33 @@ struct KubernetesUpgradeFlowTests {
         #expect(cluster.record.halt == nil)
     }
 
+    @Test(
+        "What a component would not start with any more is refused before anything is touched",
+        arguments: [
+            (KubernetesComponent.kubelet, "--pod-infra-container-image", "v1.35.2", true),
+            (.kubelet, "--pod-infra-container-image", "v1.34.9", false),
+            (.kubelet, "--node-ip", "v1.35.2", false),
+            (.apiServer, "SizeMemoryBackedVolumes", "v1.35.2", true),
+            (.scheduler, "--pod-infra-container-image", "v1.35.2", false),
+            // What the running release does not know either does no harm where it is.
+            (.kubelet, "--cloud-config", "v1.35.2", false),
+        ])
+    func removedOptions(
+        _ component: KubernetesComponent, _ option: String, _ target: String, _ isRefused: Bool
+    ) {
+        var cluster = Self.cluster(target, controlPlane: 1, workers: 1)
+        let node = component == .kubelet ? "w0" : "c0"
+        cluster.observed.nodes[node]?.options = [component: [option]]
+        let log = cluster.settle(passes: 200)
+        #expect(log.isEmpty == isRefused)
+        #expect((cluster.record.halt?.reason == .unsupportedPath) == isRefused)
+        if isRefused {
+            let words =
+                "\(component.rawValue) on \(node) is given \(option), which Kubernetes 1.35 does not know"
+            #expect(cluster.record.halt?.message.contains(words) == true)
+        }
+    }
+
     @Test("A cluster that runs what it is to run is left alone")
     func nothing() {
         var cluster = Cluster()

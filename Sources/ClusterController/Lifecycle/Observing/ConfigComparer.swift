@@ -20,6 +20,7 @@ struct ConfigComparison: Sendable {
     /// Why the state is not known; nil if it is.
     var problem: String?
     var images: [KubernetesComponent: String]
+    var options: [KubernetesComponent: Set<String>] = [:]
 }
 
 /// Compares live configurations with rendered ones, each pair once: neither is parsed again while both stay as they are.
@@ -44,6 +45,7 @@ struct ConfigComparer: Sendable {
         facts.observation.config = comparison?.state ?? .unknown
         facts.observation.configProblem = comparison?.problem
         facts.observation.images = comparison?.images ?? [:]
+        facts.observation.options = comparison?.options ?? [:]
     }
 
     private func compare(
@@ -60,6 +62,7 @@ struct ConfigComparer: Sendable {
             return comparison
         }
         comparison.images = KubernetesImages.images(of: live)
+        comparison.options = live.componentOptions
         guard !pair.desiredDigest.isEmpty else { return comparison }
         let desired: DesiredConfiguration
         do throws(RenderingFailure) {
