@@ -35,9 +35,14 @@ enum LifecycleMetricTable {
         "talos_operator_lifecycle_etcd_members", help: "Members of a cluster's etcd.",
         labels: cluster + ["kind"])
 
+    static let fleet = MetricDefinition.gauge(
+        "talos_operator_lifecycle_fleet",
+        help: "1 for where a cluster stands in a roll-out over all clusters, waiting or begun.",
+        labels: cluster + ["standing"])
+
     /// All of them.
     static let definitions = [
-        state, halted, healthy, nodes, drifted, operations, approvals, members,
+        state, halted, healthy, nodes, drifted, operations, approvals, members, fleet,
     ]
 
     /// Declares them in `registry`; one look at the statuses serves all.
@@ -66,6 +71,12 @@ enum LifecycleMetricTable {
         case state.name: return lifecycle.state.map { [([$0.rawValue], 1)] } ?? []
         case healthy.name: return [([], lifecycle.isHealthy ? 1 : 0)]
         case approvals.name: return [([], lifecycle.state == .waitingForApproval ? 1 : 0)]
+        case fleet.name:
+            switch lifecycle.standing {
+            case .waiting: return [(["waiting"], 1)]
+            case .begun: return [(["begun"], 1)]
+            case nil: return []
+            }
         default: return readings(definition, lifecycle.json)
         }
     }
