@@ -19,12 +19,16 @@ package struct UpgradePath: Sendable, Hashable {
         case refused(String)
     }
 
-    /// The newest patch release of each line that was known on 2026-11-21, from the announcements of Talos' releases.
+    /// The newest patch release of each line that could be verified on 2026-11-22.
+    ///
+    /// Each has a merged pull request of https://github.com/siderolabs/talos that prepared it: 8244 (1.5.6), 9057
+    /// (1.6.8), 9386 (1.7.7), 9943 (1.8.4), 10901 (1.9.6), 12479 (1.10.9), 12428 (1.11.6), 13957 (1.12.11) and 14068
+    /// (1.13.9).
     ///
     /// It decides by which release a line is gone through that is neither the first nor the last; nobody stays on it.
     /// `spec.upgrade.hops` names another.
     package static let patchReleases: [TalosVersion: Release] = [
-        5: 5, 6: 8, 7: 7, 8: 4, 9: 6, 10: 9, 11: 6, 12: 12, 13: 12,
+        5: 6, 6: 8, 7: 7, 8: 4, 9: 6, 10: 9, 11: 6, 12: 11, 13: 9,
     ].reduce(into: [:]) { $0[TalosVersion(minor: $1.key)] = Release(minor: $1.key, patch: $1.value) }
 
     /// What the nodes run.

@@ -25,11 +25,11 @@ struct UpgradePathTests {
         "A way goes through every minor version, by its newest release",
         arguments: [
             ("v1.12.3", "v1.12.3", ""), ("v1.12.3", "v1.12.9", "v1.12.9"), ("v1.12.3", "v1.13.9", "v1.13.9"),
-            ("v1.11.2", "v1.13.9", "v1.12.12 v1.13.9"), ("v1.13.0-beta.1", "v1.13.0", "v1.13.0"),
+            ("v1.11.2", "v1.13.9", "v1.12.11 v1.13.9"), ("v1.13.0-beta.1", "v1.13.0", "v1.13.0"),
             ("v1.12.9", "v1.12.3", "v1.12.3"), ("v1.13.9", "v1.12.3", "v1.12.3"),
             // Some are there already, or on the way.
             ("v1.13.9 v1.12.3", "v1.13.9", "v1.13.9"),
-            ("v1.11.2 v1.12.1 v1.13.9", "v1.13.9", "v1.12.12 v1.13.9"),
+            ("v1.11.2 v1.12.1 v1.13.9", "v1.13.9", "v1.12.11 v1.13.9"),
             ("v1.11.2 v1.13.1", "v1.12.5", "v1.12.5"),
         ])
     func hops(_ running: String, _ target: String, _ expected: String) {
@@ -94,11 +94,11 @@ struct UpgradePathTests {
     @Test("Where Kubernetes is too old for a release it comes first, if a newer one is desired")
     func interleaved() {
         // 1.12 runs 1.30, 1.13 does not: the first hop is possible and the second needs Kubernetes in between.
-        let hops = [release("v1.12.12"), release("v1.13.9")]
+        let hops = [release("v1.12.11"), release("v1.13.9")]
         #expect(path("v1.11.2", "v1.13.9", kubernetes: "v1.30.1", desired: "v1.33.0") == .hops(hops))
         guard
             case .kubernetesFirst(let message) =
-                path("v1.12.12", "v1.13.9", kubernetes: "v1.30.1", desired: "v1.33.0")
+                path("v1.12.11", "v1.13.9", kubernetes: "v1.30.1", desired: "v1.33.0")
         else {
             Issue.record("Kubernetes does not come first")
             return
@@ -137,10 +137,10 @@ struct UpgradePathTests {
     @Test(
         "An image of another release is the same one with another tag",
         arguments: [
-            ("ghcr.io/siderolabs/installer:v1.13.9", "v1.12.12", "ghcr.io/siderolabs/installer:v1.12.12"),
+            ("ghcr.io/siderolabs/installer:v1.13.9", "v1.12.11", "ghcr.io/siderolabs/installer:v1.12.11"),
             (
-                "factory.talos.dev/nocloud-installer/abc:v1.13.9", "v1.12.12",
-                "factory.talos.dev/nocloud-installer/abc:v1.12.12"
+                "factory.talos.dev/nocloud-installer/abc:v1.13.9", "v1.12.11",
+                "factory.talos.dev/nocloud-installer/abc:v1.12.11"
             ),
             (
                 "factory.talos.dev/metal-installer-secureboot/abc:v1.11.0", "v1.9.6",
@@ -151,13 +151,13 @@ struct UpgradePathTests {
                 "factory.talos.dev/installer/abc:v1.9.6"
             ),
             (
-                "registry.example:5000/metal-installer/abc:v1.13.9", "v1.12.12",
-                "registry.example:5000/metal-installer/abc:v1.12.12"
+                "registry.example:5000/metal-installer/abc:v1.13.9", "v1.12.11",
+                "registry.example:5000/metal-installer/abc:v1.12.11"
             ),
-            ("installer:v1.13.9", "v1.12.12", "installer:v1.12.12"),
-            ("registry.example:5000/installer", "v1.12.12", nil),
-            ("registry.example/installer@sha256:00", "v1.12.12", nil),
-            ("registry.example/installer:v1.13.9@sha256:00", "v1.12.12", nil),
+            ("installer:v1.13.9", "v1.12.11", "installer:v1.12.11"),
+            ("registry.example:5000/installer", "v1.12.11", nil),
+            ("registry.example/installer@sha256:00", "v1.12.11", nil),
+            ("registry.example/installer:v1.13.9@sha256:00", "v1.12.11", nil),
         ])
     func images(_ installer: String, _ hop: String, _ expected: String?) {
         #expect(HopImage.of(installer, release(hop)) == expected)
