@@ -156,7 +156,11 @@ extension ComponentUpgrade {
         case .failed(action, let message) where operation.attempts >= Self.tries:
             return decision.stop(
                 .imagePullFailed, "\(name) cannot pull \(image): \(message)", on: name, context)
-        default: ask(action, operation, &decision)
+        case let end:
+            if case .lost(action, let message) = end {
+                decision.record.operations[name]?.lastError = message
+            }
+            ask(action, operation, &decision)
         }
         guard let operation = decision.record.operations[name], operation.attempts > 0 else {
             return decision.await("is about to pull \(image)", on: name)

@@ -12,6 +12,8 @@ struct NodeUpgrade {
 
     /// How often a call that can be made again is made before the upgrade halts.
     private static let attempts = 3
+    /// How long after the last try an image is pulled again.
+    private static let pullPause: Duration = .seconds(15)
 
     /// Nil if no upgrade of the node is under way.
     init?(_ name: String, _ context: FlowContext, _ record: LifecycleRecord) {
@@ -98,7 +100,7 @@ struct NodeUpgrade {
 
     /// Fetches the image ahead of time, so that a node is not emptied for one that is not there.
     private func pull(_ decision: inout LifecycleDecision) {
-        guard var operation = decision.record.operations[node.name] else { return }
+        guard let operation = decision.record.operations[node.name] else { return }
         let action = LifecycleAction.Kind.pull(image: image, isSystem: true)
         let limit = context.desired.policy.timeouts.pull
         switch context.observation(of: node.name).longCall {
@@ -110,13 +112,15 @@ struct NodeUpgrade {
             disturbance.halt(
                 .imagePullFailed, "\(node.name) cannot pull \(image): \(message)", context, &decision)
             return
-        default:
+        case let end:
             if decision.record.halt != nil { return disturbance.withdraw(context, &decision) }
+            if case .lost(action, let message) = end {
+                decision.record.operations[node.name]?.lastError = message
+            }
             // Pulling again what is there already is over at once.
-            operation.attempts += 1
-            decision.record.operations[node.name] = operation
-            decision.actions.append(LifecycleAction(action, on: node.name))
+            decision.ask(action, for: node.name, every: Self.pullPause, context)
         }
+        guard let operation = decision.record.operations[node.name] else { return }
         if context.record.isOverdue(operation, limit, at: context.now) {
             decision.actions.removeAll { $0.node == node.name }
             let said = disturbance.said(operation)
@@ -164,6 +168,8 @@ struct NodeUpgrade {
                     .upgradeFailed, "\(node.name) cannot install Talos \(release): \(message)", context,
                     &decision)
             }
+        case .lost(.upgrade, let message):
+            decision.record.operations[node.name]?.lastError = message
         default: break
         }
         ask(operation, talos, limit, &decision)

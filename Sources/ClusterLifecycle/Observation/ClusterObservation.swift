@@ -147,6 +147,8 @@ package enum LongCall: Sendable, Hashable {
     case failed(LifecycleAction.Kind, String)
     /// It has ended, and there is no use in making it again, and why.
     case refused(LifecycleAction.Kind, String)
+    /// It has ended without an answer, and why: nobody knows what became of it.
+    case lost(LifecycleAction.Kind, String)
 }
 
 /// What etcd looks like from all control-plane nodes that answered.

@@ -174,6 +174,20 @@ struct TalosUpgradeGateTests {
         #expect(asked == 3)
         #expect(failing.record.halt?.message.contains("no space left on device") == true)
 
+        var lossy = cluster()
+        asked = 0
+        for _ in 0..<60 where lossy.record.halt == nil {
+            asked += lossy.run(TalosUpgradeFlow.self).decision.actions.count
+            lossy.absorb(.running, action, TalosUpgradeFlow.self)
+            lossy.observed.nodes["c0"]?.longCall = .lost(action.kind, "connection broken")
+            lossy.pass(.seconds(5))
+        }
+        #expect(lossy.record.halt == nil)
+        #expect(asked == 20)
+        lossy.pass(.seconds(601))
+        #expect(lossy.run(TalosUpgradeFlow.self).decision.actions.isEmpty)
+        #expect(lossy.record.halt?.message.contains("connection broken") == true)
+
         var slow = cluster()
         slow.run(TalosUpgradeFlow.self)
         slow.absorb(.running, action, TalosUpgradeFlow.self)

@@ -244,8 +244,8 @@ extension Checker {
             let action = LifecycleAction(call.kind, on: node)
             switch world.perform(action, asOf: world.management.specification) {
             case .done, .alreadyDone: call.end = .done(call.kind)
-            case .notNow(let why), .refused(let why), .unknown(let why), .partly(let why):
-                call.end = .failed(call.kind, why)
+            case .unknown(let why): call.end = .lost(call.kind, why)
+            case .notNow(let why), .refused(let why), .partly(let why): call.end = .failed(call.kind, why)
             case .running: break
             }
             operators[index].calls[node] = call

@@ -15,6 +15,8 @@ package final class LongCalls: Sendable {
         case failed(String)
         /// It would fail again.
         case refused(String)
+        /// There was no answer.
+        case lost(String)
     }
 
     private struct Place: Hashable {
@@ -90,6 +92,7 @@ package final class LongCalls: Sendable {
         case .done: .done(entry.kind)
         case .failed(let reason): .failed(entry.kind, reason)
         case .refused(let reason): .refused(entry.kind, reason)
+        case .lost(let reason): .lost(entry.kind, reason)
         }
     }
 
@@ -128,7 +131,7 @@ package final class LongCalls: Sendable {
                 let place = Place(cluster: cluster, node: name)
                 guard let entry = state.entries[place], entry.outcome != nil else { continue }
                 switch node.longCall {
-                case .done(entry.kind), .failed(entry.kind, _), .refused(entry.kind, _):
+                case .done(entry.kind), .failed(entry.kind, _), .refused(entry.kind, _), .lost(entry.kind, _):
                     state.entries[place] = nil
                 default: break
                 }

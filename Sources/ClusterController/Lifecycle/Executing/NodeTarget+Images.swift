@@ -27,7 +27,7 @@ extension NodeTarget {
                 }
                 return .done(nil)
             } catch {
-                return error.isUnimplemented ? .done(nil) : .failed("\(error)".bounded)
+                return error.isUnimplemented ? .done(nil) : LongCalls.Outcome(error)
             }
         }
     }
@@ -59,7 +59,7 @@ extension NodeTarget {
                     let words = result.messages.last.map { ": \($0)" } ?? ""
                     return .failed("the installer ended with \(result.exitCode)\(words)".bounded)
                 } catch {
-                    return .failed("\(error)".bounded)
+                    return LongCalls.Outcome(error)
                 }
             }
         }
@@ -93,6 +93,12 @@ extension NodeDisk {
 }
 
 extension LongCalls.Outcome {
+    /// What a call has come to that may be made again.
+    fileprivate init(_ error: TalosError) {
+        let words = "\(error)".bounded
+        self = error.isUnavailable ? .lost(words) : .failed(words)
+    }
+
     /// What a request that was answered late has come to; one whose answer was lost may have been taken, which the node
     /// itself shows before long.
     fileprivate init(_ result: ActionResult) {
