@@ -21,6 +21,8 @@ struct EndToEndBench: Sendable {
 
     let scenario: Scenario
     let simulator: TalosSimulator
+    /// The wall clock of the machines and of the operators, if it is not this machine's.
+    let wallClock: WallClock?
     /// The third number of the addresses of the clusters' endpoints.
     private let numbers = Locked<Int>(0)
 
@@ -29,16 +31,17 @@ struct EndToEndBench: Sendable {
     /// - `delay`: how long one step of a machine takes.
     static func run(
         _ purpose: String, kubernetes: TalosSimulator.Kubernetes = .model, talos: String = "v1.12.3",
-        seed: UInt64 = 0, delay: Duration = .milliseconds(50),
+        seed: UInt64 = 0, delay: Duration = .milliseconds(50), wallClock: WallClock? = nil,
         _ body: @escaping @Sendable (EndToEndBench) async throws -> Void
     ) async throws {
         try await Scenario.run(purpose, on: controlPlane.value) { scenario in
-            let simulator = try await TalosSimulator.start(seed: seed, delay: delay)
+            let simulator = try await TalosSimulator.start(
+                seed: seed, delay: delay, environment: wallClock?.environment ?? [:])
             try await simulator.provideMachines(
                 kubeconfig: scenario.controlPlane.adminKubeconfig, talosVersion: talos,
                 kubernetes: kubernetes,
                 namespace: scenario.namespace)
-            let bench = EndToEndBench(scenario: scenario, simulator: simulator)
+            let bench = EndToEndBench(scenario: scenario, simulator: simulator, wallClock: wallClock)
             do {
                 try await body(bench)
                 try await bench.expectInnocence()
@@ -58,7 +61,7 @@ struct EndToEndBench: Sendable {
     ) async throws -> OperatorProcess {
         try await scenario.startConfigOperator(
             flags: ["--reconcile-interval=1s", "--max-concurrent-reconciles=4"] + flags,
-            environment: environment)
+            environment: environment.merging(wallClock?.environment ?? [:]) { $1 })
     }
 
     // MARK: Clusters

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import Glibc
 import Kubernetes
 import Platform
 import StructuredData
@@ -8,85 +9,49 @@ import Testing
 /// How much of it is tested.
 enum EndToEndForm {
     static let isLong = Repository.environment["END_TO_END"] == "long"
+
+    /// Prints a line at once, so that whoever waits sees how far it has got, even through a pipe.
+    static func tell(_ words: String...) {
+        print("END TO END: " + words.joined(separator: " "))
+        fflush(nil)
+    }
 }
 
 /// The same at every request there is: `make end-to-end`.
 @Suite(
-    "End to end, at length", .serialized, .enabled(if: EndToEndForm.isLong), .timeLimit(.minutes(120))
+    "End to end, at length", .serialized, .enabled(if: EndToEndForm.isLong), .timeLimit(.minutes(60))
 )
 struct EndToEndSweepTests {
-    /// What an operator asks nodes to do.
-    private static let changing = [
-        "ApplyConfiguration", "Bootstrap", "Reboot", "Upgrade", "Pull", "Reset", "EtcdLeaveCluster",
-        "EtcdRemoveMemberByID", "EtcdForfeitLeadership",
-    ].map { "/\($0)" }
+    @Test(
+        "Operators that are killed before a node does what they ask for carry on as if nothing had been",
+        arguments: EndToEndLife.all)
+    func killedBeforeEffect(_ life: EndToEndLife) async throws { try await life.kill(at: .beforeEffect) }
 
-    /// From nothing to Running, another Talos, one control plane and one worker less, and the end.
-    private func life(_ name: String, _ bench: EndToEndBench) async throws {
-        var document = bench.document(
-            name, controlPlane: 3, workers: 1, ["deletion": ["reset": "Graceful"]])
-        try await bench.create(document)
-        document.more = document.more.mergePatched(with: ["talosVersion": "v1.13.0"])
-        try await bench.apply(document)
-        try await bench.running(name) { $0.nodes.allSatisfy { $0["talos"] == "v1.13.0" } }
-        (document.controlPlane, document.workers) = (1, [("w", 0)])
-        try await bench.apply(document)
-        try await bench.running(name) { $0.nodes.count == 1 }
-        try await bench.scenario.deleteCompletely(name)
-    }
+    @Test(
+        "Operators that are killed when a node has done what they asked for carry on as if nothing had been",
+        arguments: EndToEndLife.all)
+    func killedAfterEffect(_ life: EndToEndLife) async throws { try await life.kill(at: .afterEffect) }
 
-    /// Whether a request is one that changes a node.
-    private static func isChange(_ entry: JSONValue) -> Bool {
-        guard entry["kind"] == "request", let method = entry["method"]?.string else { return false }
-        return changing.contains { method.hasSuffix($0) } && entry["fields"]?["dry_run"]?.bool != true
-    }
+    @Test(
+        "Operators that are killed before they have written something down carry on as if nothing had been",
+        arguments: EndToEndLife.all)
+    func killedBeforeWrite(_ life: EndToEndLife) async throws { try await life.kill(at: .beforeWrite) }
 
-    private static func subject(_ entry: JSONValue) -> String {
-        "\(entry["node"]?.string ?? "") \(entry["method"]?.string ?? "")"
-    }
+    @Test(
+        "Operators that are killed when they have just written something down carry on as if nothing had been",
+        arguments: EndToEndLife.all)
+    func killedAfterWrite(_ life: EndToEndLife) async throws { try await life.kill(at: .afterWrite) }
 
-    @Test("An operator that is killed at every request that changes a node, twice, carries on")
-    func killed() async throws {
-        let killed = Locked<Int>(0)
-        try await EndToEndBench.run("e2e-sweep-kill") { bench in
-            try await withThrowingTaskGroup(of: Void.self) { group in
-                group.addTask {
-                    var process = try await bench.startOperator()
-                    var last: Int64 = 0
-                    // A request that is cut off is made again: with no end to it nobody would get anywhere.
-                    var hits: [String: Int] = [:]
-                    while !Task.isCancelled {
-                        let request = try await bench.simulator.entry { entry in
-                            Self.isChange(entry) && entry["number"]?.integer ?? 0 > last
-                                && hits[Self.subject(entry), default: 0] < 2
-                        }
-                        await process.kill()
-                        killed.withLock { $0 += 1 }
-                        hits[Self.subject(request), default: 0] += 1
-                        last = try await bench.simulator.journal().last?["number"]?.integer ?? 0
-                        process = try await bench.startOperator()
-                        await process.logLine("Caches are filled")
-                    }
-                }
-                try await life("oscar", bench)
-                group.cancelAll()
-            }
-        }
-        #expect(killed.withLock { $0 } > 10)
-    }
+    @Test(
+        "What a dead operator has written arrives when the next one is at work, and does no harm",
+        arguments: EndToEndLife.all)
+    func killedBeforeLateWrite(_ life: EndToEndLife) async throws { try await life.kill(at: .lateWrite) }
 
     @Test(
         "An answer that is lost, before its effect or after it, is made up for",
-        arguments: [SimulatorFault.Moment.before, .after], [UInt64(1), 2, 3])
-    func lost(_ moment: SimulatorFault.Moment, _ seed: UInt64) async throws {
-        try await EndToEndBench.run("e2e-sweep-lost", seed: seed) { bench in
-            for method in Self.changing {
-                try await bench.simulator.add(
-                    SimulatorFault("\(method)$", probability: 0.4, action: .cut(moment)))
-            }
-            try await bench.startOperator()
-            try await life("papa-\(moment)-\(seed)", bench)
-        }
+        arguments: EndToEndLife.all, [SimulatorFault.Moment.before, .after])
+    func lost(_ life: EndToEndLife, _ moment: SimulatorFault.Moment) async throws {
+        try await life.loseAnswers(moment, seed: moment == .before ? 1 : 2)
     }
 
     @Test("Twenty clusters of five nodes come up bounded by what their machines take")
@@ -101,16 +66,23 @@ struct EndToEndSweepTests {
             }
             let ready = clock.now
             for name in names { try await bench.running(name) }
-            print(
-                "END TO END: 20 x 5 nodes run \((clock.now - ready).seconds) s after their Machines are ready"
+            EndToEndForm.tell(
+                "20 x 5 nodes run \((clock.now - ready).seconds) s after their Machines are ready"
             )
             let before = try ProcessUsage(process)
             let start = clock.now
             try await bench.looks(200, of: process)
             let after = try ProcessUsage(process)
-            print(
-                "END TO END: at rest \((after.cpu - before.cpu).seconds) s of CPU in \((clock.now - start).seconds) s,",
+            EndToEndForm.tell(
+                "at rest \((after.cpu - before.cpu).seconds) s of CPU in \((clock.now - start).seconds) s,",
                 "peak \(after.peakResidentBytes >> 20) MiB")
         }
     }
+}
+
+extension EndToEndTests {
+    @Test(
+        "Operators that are killed wherever it may matter carry a small cluster through a short life",
+        arguments: [KillPoint.afterEffect, .lateWrite])
+    func killedAllTheWay(_ point: KillPoint) async throws { try await EndToEndLife.brief.kill(at: point) }
 }

@@ -32,10 +32,11 @@ package final class TalosSimulator: Sendable {
     ///
     /// - `seed`: from which everything random follows.
     /// - `delay`: how long one step of a node takes; `setDelay` changes single ones.
+    /// - `environment`: more of it.
     package static func start(
-        seed: UInt64 = 0, delay: Duration = .milliseconds(50)
+        seed: UInt64 = 0, delay: Duration = .milliseconds(50), environment more: [String: String] = [:]
     ) async throws -> TalosSimulator {
-        var environment = Repository.environment
+        var environment = Repository.environment.merging(more) { $1 }
         environment["PYTHONUNBUFFERED"] = "1"
         let process = try Subprocess(
             [
@@ -233,10 +234,13 @@ package final class TalosSimulator: Sendable {
         return try await request(.get, target)["entries"]?.array ?? []
     }
 
-    /// The first entry, there already or to come, that `matches`; the test's time limit is the limit.
+    /// The first entry after number `start`, there already or to come, that `matches`; the test's time limit is the
+    /// limit.
     @discardableResult
-    package func entry(where matches: (JSONValue) -> Bool) async throws -> JSONValue {
-        var last: Int64 = 0
+    package func entry(
+        after start: Int64 = 0, where matches: (JSONValue) -> Bool
+    ) async throws -> JSONValue {
+        var last = start
         while true {
             try Task.checkCancellation()
             let reply = try await request(.get, "/journal?since=\(last)&wait=5")

@@ -27,12 +27,15 @@ final class WallClock: Sendable {
     }
 
     /// Sets it that many hours before or after the machine's clock, while the program runs.
-    func set(hours: Int64) throws {
+    func set(hours: Int64) throws { try set(seconds: hours * 3600) }
+
+    /// Sets it that many seconds before or after the machine's clock, while the program runs.
+    func set(seconds: Int64) throws {
         // In place: the program has the file mapped.
         let descriptor = open("\(directory.path)/offset", O_WRONLY)
         guard descriptor >= 0 else { throw SystemError.last }
         defer { close(descriptor) }
-        var seconds = hours * 3600
+        var seconds = seconds
         guard pwrite(descriptor, &seconds, 8, 0) == 8 else { throw SystemError.last }
     }
 }
