@@ -22,11 +22,13 @@ struct LifecycleEngineTests {
         /// What a quick look comes to.
         var depth = LookDepth.close
         var snapshot: SnapshotRecord?
+        var meanwhile: @Sendable () -> Void = {}
 
         func look(
             at cluster: ManagedCluster, _ record: LifecycleRecord, _ depth: LookDepth
         ) async -> ClusterLook {
             journal.note("look \(depth)")
+            meanwhile()
             let found = depth == .close ? LookDepth.close : self.depth
             return ClusterLook(ClusterObservation(at: Fixture.noon), found, snapshot: snapshot)
         }
@@ -194,6 +196,30 @@ struct LifecycleEngineTests {
         clock.advance(by: .seconds(60))
         let next = try await engine.pass(fixture.cluster, record, Store(journal)).record
         #expect(next == record)
+    }
+
+    @Test(
+        "A clock that is set in the middle of a pass counts from the next one on",
+        arguments: [Duration.seconds(7200), .seconds(-7200)])
+    func clockSetMeanwhile(_ jump: Duration) async throws {
+        let fixture = try EngineFixture()
+        let (began, clock) = (clock.timestamp, clock)
+        let rules = PlanningRules(
+            decide: { context in
+                var decision = LifecycleDecision(record: context.record)
+                if context.record.operations.isEmpty {
+                    decision.record.operations["a"] = NodeOperation(.remove, .draining, at: context.now)
+                }
+                return decision
+            }, absorb: { _, _, _, _ in }, report: { LifecycleReport.make($0, $1) })
+        let engine = LifecycleEngine(
+            looking: Looking(journal: journal) { clock.jumpWallClock(by: jump) },
+            performing: Performing(journal: journal), rules: rules,
+            logger: Logger(sink: sink, clock: clock), clock: clock)
+        let first = try await engine.pass(fixture.cluster, LifecycleRecord(), Store(journal))
+        #expect(first.observation.at == began && first.record.operations["a"]?.since == began)
+        let next = try await engine.pass(fixture.cluster, first.record, Store(journal)).record
+        #expect(next.operations["a"]?.since == began + jump)
     }
 
     @Test("A pass that was cancelled does nothing")

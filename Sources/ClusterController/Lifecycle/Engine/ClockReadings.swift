@@ -16,6 +16,9 @@ final class ClockReadings: Sendable {
             instant = clock.now
             timestamp = clock.timestamp
         }
+
+        /// The time at a later moment, by a clock that nobody has set since.
+        func timestamp(at moment: Instant) -> Timestamp { timestamp + (moment - instant) }
     }
 
     /// Clocks that are kept in step differ by less, however long ago the last pass was.

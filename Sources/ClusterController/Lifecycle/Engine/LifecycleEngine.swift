@@ -31,7 +31,8 @@ package final class LifecycleEngine: Sendable {
     /// Makes one pass over `cluster`, whose record is `stored`.
     ///
     /// Nothing is done before the record that says so is safe, and nothing on the ground of an old look. `depth` is
-    /// how closely to look at least. If the wall clock was set since the last pass, the times in the record are too.
+    /// how closely to look at least. If the wall clock was set since the last pass, the times in the record are too; one
+    /// that is set meanwhile counts from the next pass on.
     @discardableResult
     package func pass(
         _ cluster: ManagedCluster, _ stored: LifecycleRecord, _ store: any LifecycleStore,
@@ -39,31 +40,33 @@ package final class LifecycleEngine: Sendable {
     ) async throws(LifecycleError) -> LifecyclePass {
         let reading = ClockReadings.Reading(clock)
         let record = stored.shifted(by: readings.jump(to: reading, of: cluster.key))
-        var (look, decision) = await lookAndDecide(cluster, record, depth)
+        var (look, decision) = await lookAndDecide(cluster, record, depth, since: reading)
         if look.depth == .quick, decision.record != record || !decision.actions.isEmpty {
-            (look, decision) = await lookAndDecide(cluster, record, .close)
+            (look, decision) = await lookAndDecide(cluster, record, .close, since: reading)
         }
         if Task.isCancelled { throw .cancelled }
         journal.note(decision.record.halt, of: cluster.key)
         if decision.record != stored { try await keep(decision.record, store) }
         readings.keep(reading, of: cluster.key)
         let performed = await perform(decision.actions, cluster, look.observation, store)
-        try await absorb(performed, &decision, look.observation, cluster, store)
+        try await absorb(performed, &decision, look.observation, cluster, store, since: reading)
         looking.settle(look.observation, of: cluster.key)
-        let report = rules.report(context(cluster, look.observation, decision.record), decision)
+        let after = context(cluster, look.observation, decision.record, since: reading)
         return LifecyclePass(
-            record: decision.record, observation: look.observation, report: report, performed: performed,
+            record: decision.record, observation: look.observation,
+            report: rules.report(after, decision), performed: performed,
             waits: decision.waits, wake: decision.wake)
     }
 
     /// Looks closely and decides, and does nothing: the record is as it was, and nobody has kept another.
     package func preview(_ cluster: ManagedCluster, _ record: LifecycleRecord) async -> LifecyclePass {
-        let (look, decision) = await lookAndDecide(cluster, record, .close)
+        let reading = ClockReadings.Reading(clock)
+        let (look, decision) = await lookAndDecide(cluster, record, .close, since: reading)
         var unchanged = LifecycleDecision(record: record)
         unchanged.waits = decision.waits
         return LifecyclePass(
             record: record, observation: look.observation,
-            report: rules.report(context(cluster, look.observation, record), unchanged),
+            report: rules.report(context(cluster, look.observation, record, since: reading), unchanged),
             waits: decision.waits, wake: decision.wake)
     }
 
@@ -75,12 +78,14 @@ package final class LifecycleEngine: Sendable {
     }
 
     private func lookAndDecide(
-        _ cluster: ManagedCluster, _ record: LifecycleRecord, _ depth: LookDepth
+        _ cluster: ManagedCluster, _ record: LifecycleRecord, _ depth: LookDepth,
+        since reading: ClockReadings.Reading
     ) async -> (ClusterLook, LifecycleDecision) {
-        let look = await looking.look(at: cluster, record, depth)
+        var look = await looking.look(at: cluster, record, depth)
+        look.observation.at = reading.timestamp(at: clock.now)
         var record = record
         if let snapshot = look.snapshot { record.snapshot = snapshot }
-        return (look, rules.decide(context(cluster, look.observation, record)))
+        return (look, rules.decide(context(cluster, look.observation, record, since: reading)))
     }
 
     /// Carries out what was decided, all of it at the same time; the results are in the order of `actions`.
@@ -101,12 +106,13 @@ package final class LifecycleEngine: Sendable {
     /// Notes in the record of `decision` what became of its actions, and keeps it if that changes it.
     private func absorb(
         _ performed: [PerformedAction], _ decision: inout LifecycleDecision,
-        _ observation: ClusterObservation, _ cluster: ManagedCluster, _ store: any LifecycleStore
+        _ observation: ClusterObservation, _ cluster: ManagedCluster, _ store: any LifecycleStore,
+        since reading: ClockReadings.Reading
     ) async throws(LifecycleError) {
         let before = decision.record
         for step in performed {
             journal.note(step, of: cluster.key)
-            let context = context(cluster, observation, decision.record)
+            let context = context(cluster, observation, decision.record, since: reading)
             rules.absorb(step.result, step.action, context, &decision.record)
         }
         guard decision.record != before else { return }
@@ -125,9 +131,12 @@ package final class LifecycleEngine: Sendable {
     }
 
     private func context(
-        _ cluster: ManagedCluster, _ observation: ClusterObservation, _ record: LifecycleRecord
+        _ cluster: ManagedCluster, _ observation: ClusterObservation, _ record: LifecycleRecord,
+        since reading: ClockReadings.Reading
     ) -> FlowContext {
-        FlowContext(desired: cluster.desired, observed: observation, record: record, now: clock.timestamp)
+        FlowContext(
+            desired: cluster.desired, observed: observation, record: record,
+            now: reading.timestamp(at: clock.now))
     }
 
     /// As many as a roll-out over workers may reasonably ask for at once.

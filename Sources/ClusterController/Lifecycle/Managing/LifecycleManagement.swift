@@ -37,6 +37,7 @@ final class LifecycleMemory: Sendable {
         /// The cluster's UID, the version of its bundle's Secret, and a digest of the authorities.
         var purpose: String
         var credentials: ClusterCredentials
+        var issued: Timestamp
         var renewal: Timestamp
     }
 
@@ -64,10 +65,12 @@ final class LifecycleMemory: Sendable {
         entries.withLock { $0[cluster] = nil }
     }
 
-    /// Credentials for that purpose that are in the first half of their lives.
+    /// Credentials for that purpose that are in the first half of their lives, and not ahead of it, by a clock that was
+    /// set back since.
     func credentials(of cluster: ObjectKey, for purpose: String, at now: Timestamp) -> ClusterCredentials? {
         let issued = entries.withLock { $0[cluster]?.issued }
-        guard let issued, issued.purpose == purpose, now < issued.renewal else { return nil }
+        guard let issued, issued.purpose == purpose, issued.issued <= now, now < issued.renewal
+        else { return nil }
         return issued.credentials
     }
 

@@ -149,7 +149,9 @@ struct LifecycleStep: Sendable {
         }
         let life = made.expiry.since(now)
         lifecycle.memory.note(
-            LifecycleMemory.Issued(purpose: purpose, credentials: made, renewal: now + life / 2), of: key)
+            LifecycleMemory.Issued(
+                purpose: purpose, credentials: made, issued: now, renewal: now + life / 2),
+            of: key)
         return made
     }
 
