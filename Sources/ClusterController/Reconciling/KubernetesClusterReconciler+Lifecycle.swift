@@ -10,22 +10,26 @@ import Talos
 extension KubernetesClusterReconciler {
     /// Looks at the nodes of a cluster in which there was nothing to do, and does what there is to do now.
     ///
+    /// While all is as it should be nodes are asked in every second interval: most of what the operator costs at rest is
+    /// asking them.
+    ///
     /// - Returns: nil if all is as it was, and there is nothing to tell.
     func lookAgain(
         _ cluster: inout KubernetesCluster, _ owned: [Machine]
     ) async throws(ReconcileError) -> LifecycleResult? {
-        guard let quiet = lifecycle?.memory.quiet(cluster.key),
+        guard let quiet = lifecycle?.memory.quiet(cluster.key), quiet.isDue(at: clock.now, interval),
             let step = LifecycleStep(self, quiet.subject)
         else { return nil }
         let result = try await step.run(&cluster, owned)
-        if result.isQuiet, result.outcome == quiet.result.outcome { return nil }
-        return result
+        guard result.isQuiet, result.outcome == quiet.result.outcome else { return result }
+        rest(quiet.subject, result, cluster.key)
+        return nil
     }
 
     /// How long until the next look at a cluster in which there was nothing new.
     func nextLookAtRest(_ key: ObjectKey) -> ReconcileResult {
         guard let quiet = lifecycle?.memory.quiet(key) else { return nextLook(at: key) }
-        return nextLook(at: key, quiet.result)
+        return nextLook(at: key, quiet.result, seen: clock.now - quiet.at)
     }
 
     /// Carries on the life of a cluster whose Machines were just looked after, unless that has been done `early`.
@@ -45,16 +49,20 @@ extension KubernetesClusterReconciler {
     /// Remembers a cluster in which there is nothing to do but to look again.
     func rest(_ subject: LifecycleSubject, _ life: LifecycleResult, _ key: ObjectKey) {
         guard case .seen = life.outcome else { return }
-        lifecycle?.memory.note(LifecycleMemory.Quiet(subject: subject, result: life), of: key)
+        lifecycle?.memory.note(
+            LifecycleMemory.Quiet(subject: subject, result: life, at: clock.now), of: key)
     }
 
     /// How long until the next look: soon while something is under way or expected, and otherwise at the cluster's own
-    /// place in the interval, so that a hundred clusters are not looked at all at once.
-    func nextLook(at key: ObjectKey, _ life: LifecycleResult) -> ReconcileResult {
+    /// slot of the interval.
+    func nextLook(
+        at key: ObjectKey, _ life: LifecycleResult, seen age: Duration = .zero
+    ) -> ReconcileResult {
         guard case .seen(let report, _, _) = life.outcome else { return nextLook(at: key) }
-        let wake = max(life.wake ?? interval, .seconds(1))
+        let wake = max(life.wake.map { $0 - age } ?? interval, .seconds(1))
         let slot = TimeSlot(of: key, in: interval).next(after: clock.timestamp)
-        return .requeue(after: min(wake, slot, pause(report, key), untilRenewal(of: key)))
+        let sooner = min(wake, pause(report, key), untilRenewal(of: key))
+        return sooner < slot ? .requeue(after: sooner) : .requeueExactly(after: slot)
     }
 
     private func pause(_ report: LifecycleReport, _ key: ObjectKey) -> Duration {
@@ -163,15 +171,22 @@ extension KubernetesCluster {
     var retainsSecrets: Bool { deletion.isManaged && deletion.retainsSecrets }
 }
 
-/// When, in every interval, it is a cluster's turn to be looked at: a time that follows from its name.
+/// When, in every interval, it is a cluster's turn to be looked at: at the one of its slots that follows from its name.
+///
+/// Not all clusters at once, so that there is no rush; and many of them together, so that the program sleeps in between
+/// and libcurl, which goes through all idle connections in each second with a request, does so in few of them.
 struct TimeSlot {
+    /// How many there are in an interval.
+    static let count: Int64 = 6
+
     private let interval: Int64
     private let phase: Int64
 
     init(of key: ObjectKey, in interval: Duration) {
         let (seconds, attoseconds) = interval.components
-        self.interval = max(seconds &* 1_000_000_000 &+ attoseconds / 1_000_000_000, 1)
-        phase = Int64(Digest.value(of: key.description.utf8) % UInt64(self.interval))
+        self.interval = max(seconds &* 1_000_000_000 &+ attoseconds / 1_000_000_000, Self.count)
+        let number = Int64(Digest.value(of: key.description.utf8) % UInt64(Self.count))
+        phase = self.interval / Self.count * number
     }
 
     /// How long until the next slot; no longer than the interval.

@@ -38,8 +38,10 @@ struct ReconcilePolicy: Sendable {
         switch outcome {
         case .success(.done), .cancelled:
             return .forget
-        case .success(.requeue(let delay)):
+        case .success(.requeue(after: let delay)):
             return .requeue(after: delay.jittered(by: requeueJitter, random: random))
+        case .success(.requeueExactly(after: let delay)):
+            return .requeue(after: delay)
         case .timedOut:
             return retry(failures + 1, random)
         case .failure(let error):
@@ -63,7 +65,7 @@ extension ReconcileOutcome {
     package var resultLabel: String? {
         switch self {
         case .success(.done): "success"
-        case .success(.requeue): "requeue_after"
+        case .success(.requeue), .success(.requeueExactly): "requeue_after"
         case .failure(let error) where error.disposition == .conflict: "requeue"
         case .failure, .timedOut: "error"
         case .cancelled: nil

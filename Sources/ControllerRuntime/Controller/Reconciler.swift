@@ -17,8 +17,10 @@ package protocol Reconciler: Sendable {
 package enum ReconcileResult: Sendable, Hashable {
     /// Nothing until the next event.
     case done
-    /// Look again after this long, event or not.
+    /// Look again after this long, event or not; chance moves it by a tenth at most.
     case requeue(after: Duration)
+    /// Look again after just this long, event or not: it was chosen with other objects in mind.
+    case requeueExactly(after: Duration)
 }
 
 /// A reconcile that failed, and what the controller is to make of it.

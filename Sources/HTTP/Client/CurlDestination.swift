@@ -88,6 +88,11 @@ struct CurlLanes {
         return true
     }
 
+    /// How many exchanges with the destination are under way.
+    subscript(transferCountOf destination: CurlDestination) -> Int {
+        lanes[ObjectIdentifier(destination)]?.transferCount ?? 0
+    }
+
     /// When a request to the destination last waited for bytes in vain.
     subscript(lastSilenceOf destination: CurlDestination) -> Instant? {
         get { lanes[ObjectIdentifier(destination)]?.lastSilence }

@@ -379,7 +379,9 @@ extension CurlEngine {
     /// Keeps what the ended transfer heard for as long as others are on its connection.
     private func noteArrivals(of transfer: CurlTransfer) {
         guard let connection = transfer.connection else { return }
-        guard transfers.values.contains(where: { $0.uses(connection) }) else {
+        guard lanes[transferCountOf: transfer.exchange.destination] > 1,
+            transfers.values.contains(where: { $0.uses(connection) })
+        else {
             lastHeard[connection] = nil
             return
         }

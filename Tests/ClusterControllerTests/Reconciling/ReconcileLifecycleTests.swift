@@ -254,6 +254,43 @@ struct ReconcileLifecycleTests {
         #expect(nodes.looks.entries.count == looks + 5)
     }
 
+    @Test(
+        "While all is as it should be nodes are asked in every second interval, and at once when anything changes"
+    )
+    func rest() async throws {
+        let bench = try bench()
+        try await bench.settle()
+        try run(bench)
+        nodes.report {
+            $0.state = .running
+            $0.health = HealthVerdict(checks: [])
+        }
+        try await bench.settle()
+        func looks(after seconds: [Int]) async -> [Int] {
+            var counts: [Int] = []
+            for pause in seconds {
+                let before = nodes.looks.entries.count
+                bench.clock.advance(by: .seconds(pause))
+                await bench.reconcile()
+                counts.append(nodes.looks.entries.count - before)
+            }
+            return counts
+        }
+        _ = await looks(after: [60])
+        #expect(await looks(after: [30, 30, 30, 29, 31, 30]) == [0, 1, 0, 1, 0, 1])
+        nodes.decide { context in
+            var decision = LifecycleDecision(record: context.record)
+            decision.wake = .seconds(40)
+            return decision
+        }
+        #expect(await looks(after: [60, 30, 10, 30, 10]) == [1, 0, 1, 0, 1])
+        bench.api.patch("machines/default/\(Self.first)", ["status": ["ipAddresses": ["10.0.0.99"]]])
+        try bench.refresh()
+        #expect(await looks(after: [0]) == [1])
+        nodes.report { $0.state = .degraded }
+        #expect(await looks(after: [60, 30, 30]) == [1, 1, 1])
+    }
+
     @Test("What a look finds anew is told at once, and once")
     func news() async throws {
         let bench = try bench()
@@ -493,7 +530,7 @@ struct ReconcileLifecycleTests {
             let slot = TimeSlot(of: ReconcilerBench.cluster, in: .seconds(30))
                 .next(after: bench.clock.timestamp)
             let result = try await bench.reconciler.reconcile(ReconcilerBench.cluster)
-            #expect(result == .requeue(after: min(pause, slot)))
+            #expect(result == (pause < slot ? .requeue(after: pause) : .requeueExactly(after: slot)))
         }
         try await bench.settle()
         try await expect(.seconds(1))
@@ -510,7 +547,7 @@ struct ReconcileLifecycleTests {
         #expect(LifecycleProgress.pause(after: .zero) == .seconds(1))
     }
 
-    @Test("Looks at a hundred clusters are spread over the interval")
+    @Test("Looks at a hundred clusters are spread over the interval, and many come together")
     func slots() {
         let interval = Duration.seconds(30)
         let delays = (0..<100).map { index in
@@ -522,6 +559,7 @@ struct ReconcileLifecycleTests {
             delays.count { $0 > interval * third / 3 && $0 <= interval * (third + 1) / 3 }
         }
         #expect(thirds.allSatisfy { $0 > 15 })
+        #expect(Set(delays).count == Int(TimeSlot.count))
         let slot = TimeSlot(of: ReconcilerBench.cluster, in: interval)
         let next = Fixture.noon + slot.next(after: Fixture.noon)
         #expect(slot.next(after: next) == interval)

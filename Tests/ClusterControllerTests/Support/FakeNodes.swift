@@ -15,11 +15,14 @@ final class FakeNodes: ClusterLooking, ActionPerforming {
     /// What becomes of an action.
     typealias Perform =
         @Sendable (LifecycleAction, ManagedCluster, any LifecycleStore) async -> ActionResult
+    /// What the report is made to say.
+    typealias Retouch = @Sendable (inout LifecycleReport) -> Void
 
     private struct Script {
         var look: Look = { FakeNodes.wellNodes($0) }
         var decide: Decide = { LifecycleDecision(record: $0.record) }
         var perform: Perform = { _, _, _ in .done }
+        var retouch: Retouch = { _ in }
     }
 
     private let script = Locked(Script())
@@ -45,13 +48,20 @@ final class FakeNodes: ClusterLooking, ActionPerforming {
     func decide(_ decide: @escaping Decide) { script.withLock { $0.decide = decide } }
     func perform(_ perform: @escaping Perform) { script.withLock { $0.perform = perform } }
 
+    func report(_ retouch: @escaping Retouch) { script.withLock { $0.retouch = retouch } }
+
     /// What the engine decides by: the script, and reports as they are made.
     var rules: PlanningRules {
         PlanningRules(
             decide: { [self] context in script.withLock { $0.decide }(context) },
             absorb: { result, action, context, record in
                 record.operations[action.node]?.lastError = "\(result)"
-            }, report: PlanningRules.planner.report)
+            },
+            report: { [self] context, decision in
+                var report = PlanningRules.planner.report(context, decision)
+                script.withLock { $0.retouch }(&report)
+                return report
+            })
     }
 
     func look(

@@ -21,6 +21,12 @@ struct ReconcilePolicyTests {
     func effects() {
         #expect(effect(.success(.done)) == .forget)
         #expect(effect(.success(.requeue(after: .seconds(30)))) == .requeue(after: .seconds(30)))
+        let requeue = ReconcilePolicy().effect(
+            of: .success(.requeue(after: .seconds(30))), failures: 0, random: 0.75)
+        #expect(requeue != .requeue(after: .seconds(30)))
+        let exact = ReconcilePolicy().effect(
+            of: .success(.requeueExactly(after: .seconds(30))), failures: 0, random: 0.75)
+        #expect(exact == .requeue(after: .seconds(30)))
         #expect(effect(error(.retry)) == .retry(after: .seconds(1), failures: 1))
         #expect(effect(error(.conflict)) == .retry(after: .seconds(1), failures: 1))
         #expect(effect(error(.terminal), failures: 3) == .forget)
@@ -62,6 +68,7 @@ struct ReconcilePolicyTests {
     func labels() {
         #expect(ReconcileOutcome.success(.done).resultLabel == "success")
         #expect(ReconcileOutcome.success(.requeue(after: .seconds(1))).resultLabel == "requeue_after")
+        #expect(ReconcileOutcome.success(.requeueExactly(after: .seconds(1))).resultLabel == "requeue_after")
         #expect(error(.retry).resultLabel == "error")
         #expect(error(.terminal).resultLabel == "error")
         #expect(error(.conflict).resultLabel == "requeue")

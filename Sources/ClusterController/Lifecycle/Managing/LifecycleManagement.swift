@@ -45,6 +45,19 @@ final class LifecycleMemory: Sendable {
     struct Quiet: Sendable {
         var subject: LifecycleSubject
         var result: LifecycleResult
+        /// When its nodes were asked last.
+        var at: Instant
+
+        /// Whether they are to be asked again, in a reconcile that comes in every `interval`: in every second one as
+        /// long as all is as it should be, unless something is to be done at a time that has come.
+        func isDue(at now: Instant, _ interval: Duration) -> Bool {
+            guard case .seen(let report, _, _) = result.outcome, report.state == .running,
+                report.isAsItShouldBe
+            else { return true }
+            let age = now - at
+            // Half an interval for reconciles that come a little early.
+            return age >= interval * 3 / 2 || result.wake.map { age >= $0 } == true
+        }
     }
 
     /// What a cluster was seen to be, and since when.
