@@ -9,7 +9,7 @@ import Talos
 
 /// Finds the bundle of secrets of a cluster, or makes it, once and never again.
 ///
-/// It is created and read and never written: there is no way from here to other keys for machines that run.
+/// It is created and read, and what it holds is never written: there is no way from here to other keys for machines that run.
 struct BundleKeeper: Sendable {
     private let reconciler: KubernetesClusterReconciler
     private let config: ConfigManagement

@@ -161,6 +161,7 @@ extension KubernetesCluster {
         do throws(LifecycleRecordError) {
             let record = try status.record()
             return !record.operations.isEmpty || record.bootstrap != nil
+                || record.halt?.reason == .bootstrappedBefore
                 || record.nodes.contains { $0.value.wasConfigured }
         } catch {
             return true

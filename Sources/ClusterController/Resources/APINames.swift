@@ -51,6 +51,7 @@ package enum APINames {
     /// Annotation of a KubernetesCluster: the node that was asked to begin etcd, and when.
     ///
     /// It is there before the node is asked, outlives the status, and keeps etcd from ever being begun a second time.
+    /// The Secret with the cluster's bundle has it too, which may outlive the KubernetesCluster.
     package static let bootstrappedAnnotation = "cluster.vitistack.io/bootstrapped"
     /// Annotation of a KubernetesCluster: the version of Talos whose configurations its nodes were made with.
     package static let configContractAnnotation = "cluster.vitistack.io/config-contract"

@@ -20,6 +20,10 @@ package struct DesiredCluster: Sendable, Hashable {
     package var approvedPlan: String?
     /// Changes whenever somebody asks to go on after a halt; the halt remembers what it was.
     package var resumeToken: String?
+    /// What the cluster's secrets say about a bootstrap that they have served for, node and time; nil if nothing.
+    ///
+    /// It counts where nothing else tells of one: a record can be lost that the secrets outlive.
+    package var earlierBootstrap: String?
     /// Why no change may be begun with nodes that run, by the rules over all clusters, as a sentence; nil if one may.
     ///
     /// It is asked for last, and a wait of just these words says that nothing else is in the way.
@@ -28,7 +32,8 @@ package struct DesiredCluster: Sendable, Hashable {
     package init(
         name: String, talos: Release, kubernetes: Release, nodes: [DesiredNode],
         policy: LifecyclePolicy = LifecyclePolicy(), isPaused: Bool = false, isBeingDeleted: Bool = false,
-        approvedPlan: String? = nil, resumeToken: String? = nil, fleetObstacle: String? = nil
+        approvedPlan: String? = nil, resumeToken: String? = nil, earlierBootstrap: String? = nil,
+        fleetObstacle: String? = nil
     ) {
         self.name = name
         self.talos = talos
@@ -39,6 +44,7 @@ package struct DesiredCluster: Sendable, Hashable {
         self.isBeingDeleted = isBeingDeleted
         self.approvedPlan = approvedPlan
         self.resumeToken = resumeToken
+        self.earlierBootstrap = earlierBootstrap
         self.fleetObstacle = fleetObstacle
     }
 }

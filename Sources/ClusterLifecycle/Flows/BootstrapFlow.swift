@@ -63,25 +63,36 @@ package enum BootstrapFlow: Flow {
 }
 
 extension BootstrapFlow {
+    /// Records a cluster as made that shows: somebody else has made it, or what was recorded is lost.
+    static func adopt(_ context: FlowContext, _ record: inout LifecycleRecord) {
+        let etcd = EtcdEvidence(context)
+        guard record.bootstrap == nil, !etcd.isSplit else { return }
+        if let node = etcd.running.first {
+            record.bootstrap = BootstrapRecord(
+                node: node, since: context.now, isConfirmed: etcd.lists(node))
+        } else if context.observed.kubernetes.isReachable {
+            // Kubernetes answers to the cluster's own certificates, so it has an etcd, wherever that is.
+            let nodes = context.nodes(.controlPlane).map(\.name)
+            let node = nodes.first { context.observed.kubernetes.nodes[$0] != nil } ?? nodes.first ?? ""
+            record.bootstrap = BootstrapRecord(node: node, since: context.now, isConfirmed: true)
+        }
+        record.bootstrap?.isAccepted = true
+    }
+
+    /// Stops a cluster of which nothing is recorded or shows, and whose secrets say that it was made before: its nodes
+    /// may have data and merely not answer.
+    static func recall(_ context: FlowContext, _ record: inout LifecycleRecord) {
+        guard record.bootstrap == nil, let before = context.desired.earlierBootstrap else { return }
+        record.halt(
+            .bootstrappedBefore,
+            "etcd of this cluster was begun before, as its secrets say (\(before)), and nothing of it shows",
+            context)
+    }
+
     /// Decides whether this cluster is to be made now, of which nothing is recorded.
     private static func consider(
         _ etcd: EtcdEvidence, _ context: FlowContext, _ decision: inout LifecycleDecision
     ) -> FlowVerdict {
-        if let node = etcd.running.first {
-            // It was made by somebody else, or what was recorded is lost.
-            decision.record.bootstrap = BootstrapRecord(
-                node: node, since: context.now, isConfirmed: etcd.lists(node))
-            decision.record.bootstrap?.isAccepted = true
-            return .clear
-        }
-        if context.observed.kubernetes.isReachable {
-            // Kubernetes answers to the cluster's own certificates, so it has an etcd, wherever that is.
-            let nodes = context.nodes(.controlPlane).map(\.name)
-            let node = nodes.first { context.observed.kubernetes.nodes[$0] != nil } ?? nodes.first ?? ""
-            decision.record.bootstrap = BootstrapRecord(node: node, since: context.now, isConfirmed: true)
-            decision.record.bootstrap?.isAccepted = true
-            return .clear
-        }
         let now = context.with(decision.record)
         if let obstacle = now.comingUpObstacle {
             decision.waits.append(Wait("the cluster is not bootstrapped: \(obstacle)"))

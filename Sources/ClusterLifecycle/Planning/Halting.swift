@@ -43,6 +43,8 @@ enum Halting {
                 return halt.reason == .contactTimedOut || halt.reason.isAboutKey && seen.isPinned
             }
             return seen.isConfigured && InstallFlow.isInstalled(node, seen, record)
+        case .bootstrappedBefore:
+            return record.bootstrap != nil || context.desired.earlierBootstrap == nil
         case .bootstrapUncertain, .clusterLost: return EtcdEvidence(context).isRunning
         default: return false
         }
@@ -68,6 +70,7 @@ extension FlowContext {
     var comingUpObstacle: String? {
         if desired.isPaused { return "the cluster is paused" }
         if let halt = record.halt, !halt.reason.isAboutOneMachine { return "halted: \(halt.reason.rawValue)" }
+        if record.bootstrap == nil, desired.earlierBootstrap != nil { return "etcd was begun before" }
         return isHeld ? "something else is asked for" : nil
     }
 }

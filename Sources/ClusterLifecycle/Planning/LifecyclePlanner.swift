@@ -20,12 +20,17 @@ package enum LifecyclePlanner {
     /// The record of the decision is to be stored before the first of its actions, also if there is none.
     package static func decide(_ context: FlowContext) -> LifecycleDecision {
         var decision = LifecycleDecision(record: context.record)
+        let isBeingDeleted = context.desired.isBeingDeleted
+        if !isBeingDeleted { BootstrapFlow.adopt(context, &decision.record) }
         Halting.lift(context, &decision.record)
         NodeRecords.update(context, &decision.record)
-        if !context.desired.isBeingDeleted { plan(context.with(decision.record), &decision) }
+        if !isBeingDeleted {
+            BootstrapFlow.recall(context, &decision.record)
+            plan(context.with(decision.record), &decision)
+        }
         var isHeld = false
         // A cluster that goes is neither installed nor made.
-        for flow in context.desired.isBeingDeleted ? [TeardownFlow.self] : flows {
+        for flow in isBeingDeleted ? [TeardownFlow.self] : flows {
             let mayBegin = !isHeld && isWanted(flow, context.desired.policy)
             // Whether there is a cluster has to be known to all.
             guard mayBegin || hasOperation(of: flow, decision.record) || flow is BootstrapFlow.Type

@@ -199,6 +199,8 @@ package enum HaltReason: String, Sendable, Hashable, CaseIterable {
     case installFailed = "InstallFailed"
     /// It is not known what became of the one bootstrap, and it does not show in time.
     case bootstrapUncertain = "BootstrapUncertain"
+    /// The cluster's secrets say that it was bootstrapped, and neither the record nor anything that shows does.
+    case bootstrappedBefore = "BootstrappedBefore"
     /// The cluster was bootstrapped once, and no etcd is left.
     case clusterLost = "ClusterLost"
     /// Something else than this cluster's etcd was found where it should be.

@@ -440,7 +440,9 @@ struct ReconcileLifecycleTests {
             ["metadata": ["name": "foreign", "namespace": "default"], "spec": [:]])
         try bench.refresh()
         let cluster = try #require(bench.reconciler.clusters.get(ReconcilerBench.cluster))
-        let store = ClusterRecordStore(bench.reconciler, cluster)
+        let secrets = try #require(bench.reconciler.config?.secrets)
+        let mark = BundleMark(client: bench.reconciler.client, secrets: secrets, bundle: cluster.key)
+        let store = ClusterRecordStore(bench.reconciler, cluster, mark)
         await #expect(throws: LifecycleStoreError.self) { try await store.deleteMachine("foreign") }
         try await store.deleteMachine("no-such-machine")
         bench.api.patch(ReconcilerBench.path, ["spec": ["paused": true]])

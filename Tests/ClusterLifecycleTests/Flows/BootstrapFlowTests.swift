@@ -241,4 +241,48 @@ struct BootstrapFlowTests {
         cluster.reimage("c1")
         #expect(cluster.settle().contains("bootstrap c0"))
     }
+
+    @Test(
+        "A cluster that its secrets call made is neither installed nor made again while nothing of it shows")
+    func earlierBootstrap() {
+        var cluster = Cluster.fresh(controlPlane: 3, workers: 1)
+        cluster.record = LifecycleRecord()
+        cluster.desired.earlierBootstrap = "c1 2026-01-01T00:00:00Z"
+        for name in ["c1", "c2"] { cluster.lose(name) }
+        for minutes in 0..<100 {
+            cluster.desired.resumeToken = "\(minutes / 10)"
+            cluster.pass(.seconds(60))
+            if minutes == 50 { cluster.boot("c0") }
+            #expect(cluster.decide().actions.isEmpty)
+            #expect(cluster.record.halt?.reason == .bootstrappedBefore && cluster.record.bootstrap == nil)
+        }
+        #expect(cluster.record.halt?.message.contains("c1 2026-01-01T00:00:00Z") == true)
+    }
+
+    @Test("It goes on by itself once etcd or Kubernetes shows", arguments: [false, true])
+    func earlierBootstrapShows(_ isEtcd: Bool) {
+        var cluster = Cluster.fresh(controlPlane: 3, workers: 1)
+        cluster.desired.earlierBootstrap = "c1 2026-01-01T00:00:00Z"
+        for name in ["c0", "c1", "c2"] { cluster.lose(name) }
+        cluster.decide()
+        #expect(cluster.record.halt?.reason == .bootstrappedBefore)
+        if isEtcd {
+            cluster.boot("c2", etcd: "Running")
+            cluster.addMember("c2")
+        } else {
+            cluster.observed.kubernetes.problem = nil
+        }
+        cluster.decide()
+        #expect(cluster.record.halt == nil && cluster.record.bootstrap?.isConfirmed == true)
+    }
+
+    @Test("A cluster that is made anew with such secrets comes up once somebody has taken the mark away")
+    func earlierBootstrapTakenBack() {
+        var cluster = Cluster.fresh(controlPlane: 3, workers: 1)
+        cluster.desired.earlierBootstrap = "c1 2026-01-01T00:00:00Z"
+        cluster.decide()
+        cluster.desired.earlierBootstrap = nil
+        #expect(cluster.decide().requests.first?.hasPrefix("c0 apply") == true)
+        #expect(cluster.record.halt == nil)
+    }
 }

@@ -104,9 +104,11 @@ extension Checker {
 }
 
 extension World {
-    /// The record is lost, but for what an annotation keeps of the bootstrap if that is not lost too.
-    mutating func loseRecord(isAnnotationLost: Bool = false) {
+    /// The record is lost, but for what an annotation keeps of the bootstrap if that is not lost too, and the mark in
+    /// the secrets.
+    mutating func loseRecord(isAnnotationLost: Bool = false, isMarkLost: Bool = false) {
         var record = LifecycleRecord()
+        if isMarkLost { management.mark = nil }
         if !isAnnotationLost {
             record.bootstrap = management.record.bootstrap.map {
                 BootstrapRecord(node: $0.node, since: $0.since, isConfirmed: $0.isConfirmed)

@@ -36,8 +36,8 @@ struct LostClusterTests {
 
     @Test(
         "A cluster of which nobody remembers anything is not begun again beside nodes that cannot be judged",
-        arguments: [Fault.addressTaken, .nodeHangs])
-    func forgotten(_ fault: Fault) {
+        arguments: [Fault.addressTaken, .nodeHangs], [false, true])
+    func forgotten(_ fault: Fault, _ isMarkLost: Bool) {
         var checker = Scenario("forgotten", 3, 1).start(seed: 5).going([], seed: 6, mayHalt: true)
         checker.world.replaceMachine("cp-1")
         for name in ["cp-0", "cp-2"] {
@@ -47,9 +47,11 @@ struct LostClusterTests {
                 if fault == .addressTaken { node.strangerUntil = node.hungUntil }
             }
         }
-        // Strangers tell that something is there; of nodes that are silent only Kubernetes can.
-        if fault == .addressTaken { checker.world.kubernetes.cutUntil = checker.world.now + 8000 }
-        checker.world.loseRecord(isAnnotationLost: true)
+        // Strangers tell that something is there; of nodes that are silent only Kubernetes can, or a mark.
+        if fault == .addressTaken || !isMarkLost {
+            checker.world.kubernetes.cutUntil = checker.world.now + 8000
+        }
+        checker.world.loseRecord(isAnnotationLost: true, isMarkLost: isMarkLost)
         for index in checker.operators.indices { checker.operators[index].cache = nil }
         let end = checker.world.now + 7000
         while checker.world.now < end, !checker.isBroken { checker.stepOn() }

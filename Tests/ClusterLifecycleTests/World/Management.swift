@@ -59,6 +59,8 @@ struct Management: Sendable {
     /// By name; a machine's name stays when it is replaced.
     var machines: [Machine] = []
     var record = LifecycleRecord()
+    /// The mark of the bootstrap in the bundle of secrets.
+    var mark: String?
     /// The record's resource version.
     var version = 0
     var incarnations = 0
@@ -82,7 +84,7 @@ struct Management: Sendable {
             name: "c", talos: specification.talos, kubernetes: specification.kubernetes, nodes: nodes,
             policy: specification.policy, isPaused: specification.isPaused,
             isBeingDeleted: specification.isDeleted, approvedPlan: specification.approvedPlan,
-            resumeToken: specification.resumeToken)
+            resumeToken: specification.resumeToken, earlierBootstrap: mark)
     }
 
     private func node(
@@ -106,6 +108,7 @@ extension World {
                 violate(.recordKept, "\(Self.difference(record, kept)) of \(record.json)")
             }
             management.record = kept
+            management.mark = management.mark ?? kept.bootstrap?.node
         } catch {
             violate(.recordKept, "\(error)")
         }

@@ -68,7 +68,7 @@ extension World {
         if halt.message.isEmpty { violate(.haltExplained, "\(halt.reason.rawValue) says nothing") }
         let isAboutCluster: Set<HaltReason> = [
             .clusterLost, .foreignEtcd, .etcdUnhealthy, .quorumAtRisk, .unsupportedPath, .snapshotFailed,
-            .deletionProtected, .bootstrapUncertain,
+            .deletionProtected, .bootstrapUncertain, .bootstrappedBefore,
         ]
         if halt.node == nil, !isAboutCluster.contains(halt.reason) {
             violate(.haltExplained, "\(halt.reason.rawValue) names no node")

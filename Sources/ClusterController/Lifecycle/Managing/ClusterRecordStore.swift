@@ -11,9 +11,11 @@ import StructuredData
 final class ClusterRecordStore: LifecycleStore {
     private let reconciler: KubernetesClusterReconciler
     private let current: Locked<KubernetesCluster>
+    private let mark: BundleMark
 
-    init(_ reconciler: KubernetesClusterReconciler, _ cluster: KubernetesCluster) {
+    init(_ reconciler: KubernetesClusterReconciler, _ cluster: KubernetesCluster, _ mark: BundleMark) {
         self.reconciler = reconciler
+        self.mark = mark
         current = Locked(cluster)
     }
 
@@ -21,7 +23,10 @@ final class ClusterRecordStore: LifecycleStore {
     var cluster: KubernetesCluster { current.withLock { $0 } }
 
     func store(_ record: LifecycleRecord) async throws(LifecycleStoreError) {
-        if let bootstrap = record.bootstrap { try await note(bootstrap) }
+        if let bootstrap = record.bootstrap {
+            try await note(bootstrap)
+            try await mark.leave(bootstrap)
+        }
         let json = record.json
         let old = cluster.status.lifecycle?.json ?? .object(JSONObject())
         let known = old[LifecycleStatus.recordKey] ?? .null

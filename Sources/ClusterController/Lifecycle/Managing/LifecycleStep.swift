@@ -42,11 +42,39 @@ struct LifecycleStep: Sendable {
             if error.error.disposition == .conflict { throw error.error }
             return LifecycleResult(problem: error.message, error: error.error)
         }
+        if let problem = try await leaveMark(of: record.bootstrap, cluster) {
+            return LifecycleResult(problem: problem)
+        }
         let managed = managed(cluster, owned, record, credentials)
-        let store = ClusterRecordStore(reconciler, cluster)
+        let store = ClusterRecordStore(reconciler, cluster, mark(cluster))
         let pass = await self.pass(managed, record, store)
         cluster = store.cluster
         return try result(of: pass, managed, before: record, cluster.status.lifecycle?.standing)
+    }
+
+    private func names(_ cluster: KubernetesCluster) -> SecretNames {
+        SecretNames(subject.spec, namespace: cluster.key.namespace)
+    }
+
+    private func mark(_ cluster: KubernetesCluster) -> BundleMark {
+        BundleMark(client: reconciler.client, secrets: config.secrets, bundle: names(cluster).bundle)
+    }
+
+    /// Marks the secrets of a cluster that was made, or is being made, before anything more is done with it; returns
+    /// why that cannot be.
+    private func leaveMark(
+        of bootstrap: BootstrapRecord?, _ cluster: KubernetesCluster
+    ) async throws(ReconcileError) -> String? {
+        guard let bootstrap else { return nil }
+        do throws(LifecycleStoreError) {
+            try await mark(cluster).leave(bootstrap)
+            return nil
+        } catch .conflict {
+            throw .conflict(
+                "The Secret with the bundle of cluster \(cluster.key) was changed by somebody else")
+        } catch {
+            return "the bootstrap cannot be noted: \(error)"
+        }
     }
 
     private func managed(
@@ -65,8 +93,10 @@ struct LifecycleStep: Sendable {
         let nodes = cluster.metadata.isBeingDeleted ? roster.remainingNodes : roster.nodes
         let (renderer, digests) = (self.renderer(cluster), subject.configs)
         let machines = reconciler.machines.store
+        var desired = subject.desired(cluster, nodes, fleetObstacle: obstacle)
+        desired.earlierBootstrap = mark(cluster).text
         return ManagedCluster(
-            key: cluster.key, desired: subject.desired(cluster, nodes, fleetObstacle: obstacle),
+            key: cluster.key, desired: desired,
             addresses: roster.addresses, endpoint: subject.spec.endpoint.description,
             credentials: credentials,
             configuration: { (node: String) async throws(RenderingFailure) -> DesiredConfiguration in
@@ -131,7 +161,7 @@ struct LifecycleStep: Sendable {
         _ cluster: inout KubernetesCluster, _ owned: [Machine]
     ) async throws(ConfigFailure) -> ClusterCredentials? {
         let (spec, key) = (subject.spec, cluster.key)
-        let names = SecretNames(spec, namespace: key.namespace)
+        let names = names(cluster)
         let purpose = purpose(cluster, names)
         let now = reconciler.clock.timestamp
         if let known = lifecycle.memory.credentials(of: key, for: purpose, at: now) { return known }
@@ -157,9 +187,10 @@ struct LifecycleStep: Sendable {
 
     /// Changes with all that credentials are made from.
     private func purpose(_ cluster: KubernetesCluster, _ names: SecretNames) -> String {
-        let bundle = config.secrets.get(names.bundle)?.metadata
+        let bundle = config.secrets.get(names.bundle)
         let parts = [
-            Array(cluster.metadata.uid.utf8), Array("\(bundle?.uid ?? "")/\(bundle?.versionHash ?? 0)".utf8),
+            Array(cluster.metadata.uid.utf8),
+            Array("\(bundle?.metadata.uid ?? "")/\(bundle?.digest ?? "")".utf8),
             Array(subject.spec.clusterName.description.utf8), subject.spec.talosAuthority?.crt ?? [],
         ]
         return SHA256.hexadecimal(of: Array(parts.joined(separator: [0])))
