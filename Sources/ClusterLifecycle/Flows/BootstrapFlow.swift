@@ -16,9 +16,6 @@ package enum BootstrapFlow: Flow {
     /// It might be part of a cluster that was made before there was a record of it. If it does not show in that time it
     /// is taken for one that has yet to come up.
     private static let patience: Duration = .seconds(120)
-    /// How long a node that somebody else has installed must have been without etcd: after a boot it looks like that
-    /// for a while even if it has data.
-    private static let quiet: Duration = .seconds(60)
     /// How often the node is asked again while it is not ready for it.
     private static let interval: Duration = .seconds(5)
 
@@ -138,7 +135,7 @@ extension BootstrapFlow {
             guard etcd.isIdle(on: node.name), let since = known.etcdIdleSince else {
                 return "it is not known whether \(node.name) has etcd"
             }
-            return since + quiet <= context.now ? nil : "\(node.name) may be about to start etcd"
+            return since + EtcdEvidence.quiet <= context.now ? nil : "\(node.name) may be about to start etcd"
         case .noAddress, .unreachable, .refused:
             // One that was seen empty, and has been given its configuration since, is on its way.
             if context.record.operations[node.name]?.kind == .install || !node.hasMachine { return nil }

@@ -116,10 +116,21 @@ extension RemovalFlow {
         NodeRemoval(name, context.with(decision.record)).advance(&decision)
     }
 
+    /// Why a node may be part of a cluster of which nothing is recorded and nothing shows; nil if it is none, or if
+    /// somebody has deleted its Machine and so answers for it.
+    private static func clusterDoubt(_ leaving: LeavingNode, _ context: FlowContext) -> String? {
+        let isEmpty = context.observation(of: leaving.node.name).isInMaintenance
+        guard context.record.bootstrap == nil, !isEmpty, !leaving.node.isMachineLeaving else { return nil }
+        return EtcdEvidence(context).doubt
+    }
+
     /// Why nothing may be begun on a node now; another operation on it gives way, for the node has no use for it.
     private static func obstacle(to leaving: LeavingNode, _ context: FlowContext) -> String? {
         if let reason = context.beginningObstacle { return reason }
         if context.record.bootstrap?.isConfirmed == false { return "the cluster is being bootstrapped" }
+        if let doubt = clusterDoubt(leaving, context) {
+            return "nothing is known of a cluster, and there may be one it has to leave: \(doubt)"
+        }
         guard leaving.node.role == .controlPlane else { return nil }
         var record = context.record
         record.operations[leaving.node.name] = nil

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import Platform
 
 /// What shows that etcd is there, or that it is not: both have to be seen.
 struct EtcdEvidence {
@@ -35,6 +36,24 @@ struct EtcdEvidence {
         let seen = context.observation(of: node)
         guard seen.isConfigured, !isRunning(on: node), let service = seen.etcdService else { return false }
         return ["Initialized", "Preparing", "Waiting"].contains(service.state)
+    }
+
+    /// How long a node must have been without etcd: after a boot it looks like that for a while even if it has data.
+    static let quiet: Duration = .seconds(60)
+
+    /// Why there may be a cluster although none is recorded and none shows; nil if every control-plane node with a
+    /// machine was seen to have no etcd.
+    var doubt: String? {
+        for node in context.nodes(.controlPlane) {
+            let seen = context.observation(of: node.name)
+            let isEmpty = seen.isInMaintenance || context.record.operations[node.name]?.kind == .install
+            if isEmpty || !node.hasMachine && !seen.isConfigured { continue }
+            guard seen.isConfigured else { return "\(node.name) does not answer" }
+            guard isIdle(on: node.name), let since = context.record.nodes[node.name]?.etcdIdleSince,
+                since + Self.quiet <= context.now
+            else { return "\(node.name) may have etcd" }
+        }
+        return nil
     }
 
     /// Whether two nodes list members of which none is the same: that is not one cluster.

@@ -530,4 +530,42 @@ struct RemovalFlowTests {
         let leave = log.firstIndex(of: "leaveEtcd c2") ?? .max
         #expect(leave < (log.firstIndex { $0.hasPrefix("reset") } ?? 0), "\(log)")
     }
+
+    @Test(
+        "Where nothing is recorded of a cluster, and a control-plane node may have one, no worker goes unemptied",
+        arguments: [nil, "Preparing"])
+    func unknownCluster(_ etcd: String?) {
+        var cluster = Cluster()
+        cluster.record = LifecycleRecord()
+        cluster.observed.kubernetes = KubernetesObservation()
+        cluster.observed.etcd = EtcdObservation()
+        for name in ["c0", "c1", "c2"] { cluster.lose(name) }
+        cluster.desired.policy.scope = [.remove]
+        // One that has just booted looks as if it had none.
+        if let etcd { cluster.boot("c0", etcd: etcd) }
+        cluster.change("w1") { $0.isSurplus = true }
+        for _ in 0..<100 {
+            #expect(cluster.decide().actions.isEmpty)
+            cluster.pass(.seconds(60))
+        }
+        let silent = etcd == nil ? "c0" : "c1"
+        #expect(cluster.decide().says("there may be one it has to leave: \(silent) does not answer"))
+        var deleted = cluster
+        deleted.change("w1") { $0.isMachineLeaving = true }
+        #expect(deleted.settle().allSatisfy { $0.hasSuffix(" w1") })
+        #expect(deleted.record.operations.isEmpty)
+        cluster.observed.kubernetes = Cluster().observed.kubernetes
+        #expect(cluster.settle() == ["cordon w1", "deleteNode w1", "deleteMachine w1"])
+    }
+
+    @Test("Where every control-plane node was seen to have no etcd there is no cluster to leave")
+    func noCluster() {
+        var cluster = Cluster.fresh(controlPlane: 3, workers: 2)
+        cluster.desired.policy.scope = [.remove]
+        for name in ["c0", "c1", "w1"] { cluster.boot(name) }
+        cluster.change("w1") { $0.isSurplus = true }
+        #expect(cluster.decide().says("c0 may have etcd"))
+        cluster.pass(.seconds(61))
+        #expect(cluster.settle() == ["deleteMachine w1"])
+    }
 }
