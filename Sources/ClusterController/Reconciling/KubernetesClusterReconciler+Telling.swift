@@ -12,7 +12,7 @@ extension KubernetesClusterReconciler {
         guard let cluster = clusters.get(managed.key) else { return }
         for news in OperationNews.all(from: before, to: pass.record) {
             events.record(
-                .normal, reason: news.reason, message: news.message, about: ObjectReference(cluster))
+                news.type, reason: news.reason, message: news.message, about: ObjectReference(cluster))
         }
     }
 }
@@ -23,6 +23,7 @@ struct OperationNews: Sendable, Hashable {
     enum Reason {
         static let begun = "OperationBegun"
         static let ended = "OperationEnded"
+        static let notReset = "NotReset"
     }
 
     /// In one pass; more is said in one sentence.
@@ -31,22 +32,32 @@ struct OperationNews: Sendable, Hashable {
     var reason: String
     var message: String
 
+    var type: EventType { reason == Reason.notReset ? .warning : .normal }
+
     /// What differs between two records; what was given up is told by the halt.
     static func all(from old: LifecycleRecord, to new: LifecycleRecord) -> [OperationNews] {
         let begun = new.operations.filter { old.operations[$0.key]?.started != $0.value.started }
         let ended = old.operations.filter { new.operations[$0.key]?.started != $0.value.started }
-        return news(Reason.begun, begun) + (new.halt == nil ? news(Reason.ended, ended) : [])
+        let givenUp = new.operations.filter {
+            $0.value.isGivenUp && old.operations[$0.key]?.isGivenUp != true
+        }
+        return news(Reason.begun, begun) + news(Reason.notReset, givenUp)
+            + (new.halt == nil ? news(Reason.ended, ended) : [])
     }
 
     private static func news(_ reason: String, _ operations: [String: NodeOperation]) -> [OperationNews] {
         let sorted = operations.sorted { $0.key < $1.key }
-        let word = reason == Reason.begun ? "begun" : "ended"
+        let word =
+            switch reason {
+            case Reason.begun: "has begun"
+            case Reason.ended: "has ended"
+            default: "is over without a reset: the node does not answer, and its Machine is deleted as it is"
+            }
         var news = sorted.prefix(limit).map { node, operation in
-            OperationNews(reason: reason, message: "\(operation.kind.name) of \(node) has \(word)")
+            OperationNews(reason: reason, message: "\(operation.kind.name) of \(node) \(word)")
         }
         if sorted.count > limit {
-            news.append(
-                OperationNews(reason: reason, message: "and \(sorted.count - limit) more have \(word)"))
+            news.append(OperationNews(reason: reason, message: "and \(sorted.count - limit) more"))
         }
         return news
     }

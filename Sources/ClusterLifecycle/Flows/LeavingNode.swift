@@ -37,9 +37,9 @@ struct LeavingNode {
 
     /// A node that answers is alive, whatever is said about its machine.
     ///
-    /// One that does not is dead at once if its machine is gone or waits for its first configuration, unless Kubernetes
-    /// finds it ready: then it runs somewhere else. Otherwise it is only after the time that a drain may take, which is
-    /// also when Kubernetes gives its pods up.
+    /// One that does not is dead at once if its Machine is on its way out or it waits for its first configuration, unless
+    /// Kubernetes finds it ready: then it runs somewhere else. Otherwise it is only after the time that a drain may take,
+    /// which is also when Kubernetes gives its pods up: a provider that knows nothing of its machine may do so again.
     var condition: Condition {
         let seen = context.observation(of: node.name)
         if seen.isConfigured { return .alive }
@@ -47,7 +47,7 @@ struct LeavingNode {
         let kubernetes = context.observed.kubernetes
         let isReady = kubernetes.nodes[node.name]?.isReady == true
         if seen.isInMaintenance { return isReady ? .silent(until: patience) : .dead }
-        if !node.hasMachine || node.isMachineLeaving {
+        if node.isMachineLeaving {
             if isReady { return .silent(until: patience) }
             if kubernetes.isReachable || context.record.bootstrap == nil { return .dead }
         }

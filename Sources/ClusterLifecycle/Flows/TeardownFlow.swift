@@ -75,9 +75,9 @@ enum TeardownFlow: Flow {
         guard let operation = decision.resumed(name, context) else { return }
         if operation.step == .resetting {
             guard isReset(node, operation, context, &decision) else { return }
-            let warning = decision.record.operations[name]?.lastError
+            let isGivenUp = decision.record.operations[name]?.lastError == NodeOperation.givenUp
             decision.advance(name, to: .deletingMachine, context)
-            decision.record.operations[name]?.lastError = warning
+            if isGivenUp { decision.record.operations[name]?.lastError = NodeOperation.givenUp }
         }
         if !node.isMachineLeaving {
             decision.ask(.deleteMachine, for: name, every: pause, context)
@@ -111,17 +111,20 @@ enum TeardownFlow: Flow {
     }
 
     /// A machine that does not answer must not keep a cluster from being deleted for ever.
+    ///
+    /// It has the whole time of a reset to answer, whatever its provider says: that may know nothing of it for a moment.
+    /// Only where somebody has deleted its Machine nobody waits.
     private static func isGivenUp(
         _ node: DesiredNode, _ operation: NodeOperation, _ context: FlowContext,
         _ decision: inout LifecycleDecision
     ) -> Bool {
         let limit = context.desired.policy.timeouts.reset
         let isOverdue = context.record.isOverdue(operation, limit, at: context.now)
-        guard !node.hasMachine || node.isMachineLeaving || isOverdue else {
+        guard node.isMachineLeaving || isOverdue else {
             decision.await("is reset when it answers", on: node.name, limit: limit)
             return false
         }
-        decision.record.operations[node.name]?.lastError = "it was not reset, as it did not answer"
+        decision.record.operations[node.name]?.lastError = NodeOperation.givenUp
         return true
     }
 
@@ -140,5 +143,15 @@ enum TeardownFlow: Flow {
             let said = record.operations[name]?.lastError
             record.operations[name]?.lastError = said ?? warning
         }
+    }
+}
+
+extension NodeOperation {
+    /// What is said of a node that was to be wiped and did not answer.
+    fileprivate static let givenUp = "it was not reset, as it did not answer"
+
+    /// Whether its Machine goes although the node was to be wiped and was not.
+    package var isGivenUp: Bool {
+        kind == .teardown && step == .deletingMachine && lastError == Self.givenUp
     }
 }

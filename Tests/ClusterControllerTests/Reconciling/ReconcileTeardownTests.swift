@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import ClusterLifecycle
+import ControllerRuntime
 import Kubernetes
 import Platform
 import StructuredData
@@ -155,5 +156,19 @@ extension NodeRecord {
     fileprivate init(wasConfigured: Bool) {
         self.init()
         self.wasConfigured = wasConfigured
+    }
+
+    @Test("That a machine goes without having been wiped is told once, as a warning")
+    func notReset() {
+        var (old, new) = (LifecycleRecord(), LifecycleRecord())
+        old.operations["w"] = NodeOperation(.teardown, .resetting, at: Fixture.noon)
+        new.operations["w"] = NodeOperation(.teardown, .deletingMachine, at: Fixture.noon)
+        new.operations["w"]?.lastError = "it was not reset, as it did not answer"
+        let news = OperationNews.all(from: old, to: new)
+        #expect(news.map(\.reason) == ["NotReset"] && news.map(\.type) == [.warning])
+        #expect(news.first?.message.hasPrefix("Teardown of w is over without a reset") == true)
+        #expect(OperationNews.all(from: new, to: new).isEmpty)
+        new.operations["w"]?.lastError = nil
+        #expect(OperationNews.all(from: old, to: new).isEmpty)
     }
 }

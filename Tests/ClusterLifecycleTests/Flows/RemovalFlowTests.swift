@@ -171,6 +171,8 @@ struct RemovalFlowTests {
         cluster.observed.nodes["c2"] = NodeObservation(contact: .noAddress)
         cluster.change("c2") { ($0.isSurplus, $0.hasMachine) = (true, false) }
         cluster.observed.kubernetes.nodes["c2"]?.evictablePods = 9
+        #expect(cluster.settle().isEmpty && cluster.record.operations.isEmpty)
+        cluster.pass(.seconds(301))
         #expect(
             cluster.settle() == [
                 "removeMember f000000000000003 through c0", "deleteNode c2", "deleteMachine c2",
@@ -489,6 +491,7 @@ struct RemovalFlowTests {
                 EtcdObservation.Member(id: 99, hostname: "", peerURLs: ["https://10.0.0.7:2380"]))
         }
         cluster.change("c2") { ($0.isSurplus, $0.hasMachine) = (true, false) }
+        cluster.pass(.seconds(301))
         #expect(cluster.settle().isEmpty)
         cluster.record.nodes["c2"]?.address = "10.0.0.7:50000"
         #expect(cluster.settle().first == "removeMember 63 through c0")

@@ -55,11 +55,12 @@ struct StrangerTests {
     }
 
     @Test(
-        "A machine that its provider has lost sight of is not dead at once where Kubernetes cannot be asked")
-    func lostSight() {
+        "A machine that its provider has lost sight of is not dead at once, whether Kubernetes can be asked or not",
+        arguments: [false, true])
+    func lostSight(_ isKubernetesReachable: Bool) {
         var cluster = Cluster()
         cluster.silence("w1")
-        cluster.observed.kubernetes = KubernetesObservation()
+        if !isKubernetesReachable { cluster.observed.kubernetes = KubernetesObservation() }
         cluster.change("w1") { ($0.isSurplus, $0.hasMachine) = (true, false) }
         #expect(cluster.decide().actions.isEmpty && cluster.record.operations.isEmpty)
         cluster.pass(.seconds(301))

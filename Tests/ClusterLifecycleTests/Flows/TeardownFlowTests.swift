@@ -107,6 +107,34 @@ struct TeardownFlowTests {
         #expect(decision.waits.contains { $0.node == "w1" && $0.message.contains("was not reset") })
         for action in decision.actions { cluster.answer(.done, action) }
         #expect(cluster.record.operations["w1"]?.lastError?.contains("was not reset") == true)
+        #expect(cluster.record.operations["w1"]?.isGivenUp == true)
+    }
+
+    @Test(
+        "A machine that its provider knows nothing of for a moment is waited for, and reset when it answers")
+    func flicker() {
+        var cluster = Self.cluster(.force)
+        cluster.silence("w1")
+        cluster.change("w1") { $0.hasMachine = false }
+        #expect(cluster.settle(passes: 20) == ["reset SystemDisk w0", "deleteMachine w0"])
+        cluster.bringUp(Cluster.node("w1", .worker))
+        cluster.change("w1") { $0.hasMachine = true }
+        #expect(cluster.settle().first == "reset SystemDisk w1")
+    }
+
+    @Test("A node that is wiped after all is not called one that was not, whatever its first try said")
+    func answersLate() {
+        var cluster = Self.cluster(.force, controlPlane: 1, workers: 1)
+        _ = cluster.settle { cluster, action in
+            let result = cluster.perform(action)
+            if case .reset = action.kind { return .unknown("connection closed") }
+            if action.kind == .deleteMachine, action.node == "w0" {
+                #expect(cluster.record.operations["w0"]?.isGivenUp != true)
+                return .notNow("busy")
+            }
+            return result
+        }
+        #expect(cluster.record.operations["w0"]?.isGivenUp != true)
     }
 
     @Test("A node that refuses to be reset halts the deletion; a policy without a reset lets it go on")
