@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import Platform
+import Talos
 
 /// Brings every component of Kubernetes to the desired release, in the order that Kubernetes asks for.
 ///
@@ -94,7 +95,26 @@ extension KubernetesUpgradeFlow {
                 return "\(node.name) \(problem)"
             }
         }
+        if let node = need.nodes.first(where: { hasStaged($0.name, context) }) {
+            return
+                "\(node.name) has a staged configuration, which another image would replace, until it reboots"
+        }
         return context.desired.fleetObstacle
+    }
+
+    /// Whether a node has a configuration staged that it has yet to boot with.
+    ///
+    /// Talos tells since 1.10; of an older node it counts that one was staged and is still not there.
+    private static func hasStaged(_ name: String, _ context: FlowContext) -> Bool {
+        let seen = context.observation(of: name)
+        switch seen.config {
+        case .staged: return true
+        case .differs(let change):
+            let tells = TalosVersion(minor: 10)
+            return context.desired.policy.rollout.mode != .try && (seen.talos?.line ?? tells) < tells
+                && context.record.nodes[name]?.handledChange == change.hash
+        case .matches, .unknown: return false
+        }
     }
 
     /// Fetches the images first, so that no component is stopped for one that is not there.

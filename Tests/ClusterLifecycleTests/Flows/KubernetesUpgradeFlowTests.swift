@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import ClusterLifecycle
 import Platform
+import Talos
 import Testing
 
 @Suite("Upgrading Kubernetes")
@@ -407,6 +408,33 @@ struct KubernetesUpgradeFlowTests {
         arguments: ["kubelet", "kubelet:latest", "r:5000/kubelet", "kubelet@sha256:ab"])
     func noRelease(_ image: String) {
         #expect(KubernetesImage.release(of: image) == nil)
+    }
+
+    @Test(
+        "What is staged on a node is not replaced by an image: the upgrade waits until it is there",
+        arguments: [Release(minor: 12, patch: 3), Release(minor: 9, patch: 5)])
+    func staged(_ talos: Release) {
+        var cluster = Self.cluster("v1.32.2", controlPlane: 1, workers: 2)
+        for node in cluster.desired.nodes {
+            for component in KubernetesComponent.allCases {
+                cluster.run(component, Release(minor: 31, patch: 1), on: node.name)
+            }
+        }
+        cluster.desired.policy.rollout.mode = .staged
+        cluster.observed.nodes["w1"]?.talos = talos
+        if talos.line < TalosVersion(minor: 10) {
+            let change = ConfigChange(
+                hash: "h", summary: "s", needsReboot: true, configDigest: "digest-w1")
+            cluster.observed.nodes["w1"]?.config = .differs(change)
+            cluster.record.nodes["w1"]?.handledChange = "h"
+        } else {
+            cluster.observed.nodes["w1"]?.config = .staged
+        }
+        cluster.desired.policy.scope = [.upgradeKubernetes]
+        #expect(cluster.settle().isEmpty)
+        #expect(cluster.decide().says("w1 has a staged configuration"))
+        cluster.observed.nodes["w1"]?.config = .matches
+        #expect(cluster.settle(passes: 200).contains("set kubelet v1.32.2 w1"))
     }
 }
 
