@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import StructuredData
+import Talos
 
 /// A place in a document that is being checked: its path, what stands there and where to say what is wrong.
 ///
@@ -129,9 +130,11 @@ struct Field {
         return nil
     }
 
-    /// The text in quotes, control characters escaped, cut where it gets long.
+    /// The text in quotes, control characters escaped, without secrets that are known by their form, cut where it gets
+    /// long.
     static func quote(_ text: String) -> String {
         let longest = 80
+        let text = text.withoutEmbeddedSecrets
         return text.count > longest
             ? "\(String(text.prefix(longest)).debugDescription)…" : text.debugDescription
     }

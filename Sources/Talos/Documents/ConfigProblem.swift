@@ -34,7 +34,8 @@ package struct ConfigProblem: Error, Sendable, Hashable, CustomStringConvertible
         if let document { place.append("document \(document)") }
         if let line { place.append("line \(line)") }
         let field = path == .root ? "" : "\(path): "
-        return ((place.isEmpty ? "" : place.joined(separator: ", ") + ": ") + field + problem).printable
+        return ((place.isEmpty ? "" : place.joined(separator: ", ") + ": ") + field + problem)
+            .withoutEmbeddedSecrets.printable
     }
 }
 

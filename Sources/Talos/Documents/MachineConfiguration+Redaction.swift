@@ -33,6 +33,10 @@ extension ConfigNode {
             copy.value = .map(members.map { Member(key: $0.key, node: $0.node.redacted(as: type)) })
         case (.list(let elements), .list(let type, _)):
             copy.value = .list(elements.map { $0.redacted(as: type) })
+        case (.map(let members), _):
+            copy.value = .map(members.map { Member(key: $0.key, node: $0.node.redacted(as: .unstructured)) })
+        case (.list(let elements), _): copy.value = .list(elements.map { $0.redacted(as: .unstructured) })
+        case (.string(let text), _): copy.value = .string(text.withoutEmbeddedSecrets)
         default: break
         }
         return copy

@@ -100,7 +100,9 @@ package struct Provenance: Sendable {
             let isHidden = isSecret || secretLayers.contains(Int(node.origin.layer))
             entries.append(
                 Entry(
-                    path: path, value: isHidden ? .string(MachineConfiguration.redaction) : node.json,
+                    path: path,
+                    value: isHidden
+                        ? .string(MachineConfiguration.redaction) : node.redacted(as: .unstructured).json,
                     isSecret: isHidden,
                     setBy: setter(node.origin), overrode: node.overridden.map(setter)))
         }

@@ -37,6 +37,11 @@ struct ConfigScrubberTests {
         #expect(try Self.scrub(text) == text)
     }
 
+    @Test("The password in a URL goes, although nothing says that the field has one")
+    func url() throws {
+        #expect(try Self.scrub("endpoint https://u:c4n4ry@h is bad") == "endpoint https://******@h is bad")
+    }
+
     @Test("Long quotations go, and the whole is one line of a bearable length")
     func length() throws {
         #expect(

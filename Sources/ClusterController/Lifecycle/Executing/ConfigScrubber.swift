@@ -30,7 +30,7 @@ struct ConfigScrubber: Sendable {
             text = text.split(separator: secret, omittingEmptySubsequences: false)
                 .joined(separator: MachineConfiguration.redaction)
         }
-        return withoutQuotations(text).bounded
+        return withoutQuotations(text).withoutEmbeddedSecrets.bounded
     }
 
     private func withoutQuotations(_ text: String) -> String {
