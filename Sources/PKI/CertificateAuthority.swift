@@ -61,7 +61,7 @@ package struct CertificateAuthority: ~Copyable {
     package func issue(
         _ profile: ClientProfile, for subjectKey: borrowing PrivateKey, serialNumber: [UInt8]
     ) throws(PKIError) -> Certificate {
-        guard profile.notBefore < certificate.notAfter else {
+        guard profile.issued < certificate.notAfter else {
             throw .failed(
                 operation: "signing a certificate",
                 reason: "its authority is good until \(certificate.notAfter.rfc3339()) only")
@@ -88,21 +88,27 @@ package struct ClientProfile: Sendable, Hashable {
     fileprivate let organizations: [String]
     fileprivate let commonName: String?
     fileprivate let keyUsage: Certificate.KeyUsage
-    package let notBefore: Timestamp
+    fileprivate let issued: Timestamp
     package let notAfter: Timestamp
+
+    /// How long before it is made a certificate begins, for servers whose clocks are late: 5 minutes, for which machines
+    /// that have just been switched on are often enough behind.
+    package static let clockSlack = Duration.seconds(300)
+
+    package var notBefore: Timestamp { issued + (.zero - Self.clockSlack) }
 
     /// A client of Talos' API with some of Talos' roles, such as `os:admin`.
     package static func talos(roles: [String], now: Timestamp, lifetime: Duration) -> ClientProfile {
         ClientProfile(
-            organizations: roles.sorted(), commonName: nil, keyUsage: .digitalSignature, notBefore: now,
+            organizations: roles.sorted(), commonName: nil, keyUsage: .digitalSignature, issued: now,
             notAfter: now + lifetime)
     }
 
-    /// Kubernetes' administrator, whose certificate starts ten seconds ago for the sake of clocks that are late.
+    /// Kubernetes' administrator.
     package static func kubernetesAdministrator(now: Timestamp, lifetime: Duration) -> ClientProfile {
         ClientProfile(
             organizations: ["system:masters"], commonName: "admin",
-            keyUsage: [.digitalSignature, .keyEncipherment], notBefore: now + .seconds(-10),
+            keyUsage: [.digitalSignature, .keyEncipherment], issued: now,
             notAfter: now + lifetime)
     }
 

@@ -65,7 +65,7 @@ struct ConfigStep: Sendable {
             let face = face(of: credential, cluster)
             let secret = config.secrets.get(face.key)
             let purpose = known.purposes[credential] ?? ""
-            let renewal = ClientCredential.renewal(of: secret, face, purpose: purpose)
+            let renewal = ClientCredential.renewal(of: secret, face, purpose: purpose, at: now)
             return renewal.map { now < $0 } ?? false
         }
         return areGood ? known : nil
@@ -184,7 +184,7 @@ struct ConfigStep: Sendable {
             let face = face(of: credential, cluster)
             let secret = config.secrets.get(face.key)
             let purpose = purposes[credential] ?? ""
-            var renewal = ClientCredential.renewal(of: secret, face, purpose: purpose)
+            var renewal = ClientCredential.renewal(of: secret, face, purpose: purpose, at: now)
             if renewal.map({ $0 <= now }) ?? true, mayCreate || secret != nil {
                 renewal = try await issue(credential, cluster, bundle, purpose)
             }

@@ -48,14 +48,17 @@ enum ClientCredential: String, Sendable, Hashable, CaseIterable {
         return SHA256.hexadecimal(of: Array(parts.joined(separator: [0])))
     }
 
-    /// When the one in `secret` is to be renewed: at half of its life; nil if it has to be issued anew at once.
+    /// When the one in `secret` is to be renewed: at half of its life; nil if it has to be issued anew at once, as one
+    /// that was issued by a clock far ahead and is not good yet.
     ///
     /// `face` is what the Secret should look like, apart from its own certificate, and `purpose` what that should be
     /// issued for. Annotations tell it, for the cache does not have the certificate.
-    static func renewal(of secret: ClusterSecret?, _ face: SecretFace, purpose: String) -> Timestamp? {
+    static func renewal(
+        of secret: ClusterSecret?, _ face: SecretFace, purpose: String, at now: Timestamp
+    ) -> Timestamp? {
         guard let secret, let digest = secret.metadata.annotations[APINames.configDigestAnnotation],
             secret.metadata.annotations[APINames.issuedForAnnotation] == purpose,
-            let expiry = secret.certificateExpiry
+            let expiry = secret.certificateExpiry, expiry <= now + lifetime + ClientProfile.clockSlack
         else { return nil }
         var face = face
         face.digest = digest

@@ -69,6 +69,6 @@ package enum RenewalDecision: Sendable, Hashable {
         }
     }
 
-    /// A certificate may begin some seconds before it is made.
-    private static let tolerance = Duration.seconds(60)
+    /// A certificate begins some time before it is made.
+    private static let tolerance = ClientProfile.clockSlack + .seconds(60)
 }

@@ -82,9 +82,17 @@ struct ClusterSecretTests {
             ], value: "text")
         let face = SecretFace(
             key: secret.key, labels: [:], digest: "", owner: Fixture.cluster().ownerReference)
-        let renewal = ClientCredential.renewal(of: try stored(patch, secret), face, purpose: "p")
+        let renewal = ClientCredential.renewal(
+            of: try stored(patch, secret), face, purpose: "p", at: Fixture.noon)
         #expect(renewal == (isGood ? Fixture.noon + .seconds(12 * 3600) : nil))
-        #expect(ClientCredential.renewal(of: nil, face, purpose: "p") == nil)
+        #expect(ClientCredential.renewal(of: nil, face, purpose: "p", at: Fixture.noon) == nil)
+        // The clock that issued it was a little ahead, or so far that it is not good yet.
+        for (ahead, isKept) in [(299, true), (301, false)] {
+            let now = Fixture.noon + .seconds(-ahead)
+            let renewal = ClientCredential.renewal(
+                of: try stored(patch, secret), face, purpose: "p", at: now)
+            #expect((renewal != nil) == (isGood && isKept))
+        }
     }
 
     @Test("A bundle's identity is that of its authorities, and tells none of its keys")

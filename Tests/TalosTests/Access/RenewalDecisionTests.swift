@@ -47,7 +47,7 @@ struct RenewalDecisionTests {
         func decision(_ client: KeyAndCertificate, _ authority: [UInt8]) -> RenewalDecision {
             RenewalDecision(client: client, authority: authority, lifetime: .seconds(1000), now: now)
         }
-        #expect(decision(client, bundle.os.crt) == .keep(until: now + .seconds(500)))
+        #expect(decision(client, bundle.os.crt) == .keep(until: now + .seconds(350)))
         #expect(decision(client, bundle.etcd.crt) == .renew(.otherAuthority))
         let other = try SecretsBundle.generate(for: TalosVersion(minor: 6), at: now)
         #expect(decision(client, other.os.crt) == .renew(.otherAuthority))
