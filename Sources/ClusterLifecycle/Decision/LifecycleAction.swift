@@ -23,6 +23,7 @@ package struct LifecycleAction: Sendable, Hashable {
         /// Keeps a snapshot of etcd, taken from this node.
         case snapshot
         case cordon
+        /// Makes a node schedulable that we have cordoned; from one that was seen schedulable only our mark is taken.
         case uncordon
         /// Asks for the eviction of every pod that is to go; deletes them instead if `force`.
         case drain(force: Bool)

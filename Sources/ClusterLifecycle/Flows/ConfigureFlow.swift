@@ -65,6 +65,7 @@ extension ConfigureFlow {
         guard context.beginningObstacle == nil, context.observed.kubernetes.isReachable else { return }
         for node in context.desired.nodes
         where !node.isSurplus && !node.isMachineLeaving && context.record.operations[node.name] == nil
+            && context.observed.kubernetes.nodes[node.name]?.isUnschedulable == true
             && context.observed.kubernetes.nodes[node.name]?.isCordonedByUs == true
         {
             let kind = NodeOperation.Kind.configure(digest: node.configDigest ?? "")

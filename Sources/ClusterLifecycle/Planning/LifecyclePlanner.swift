@@ -40,6 +40,7 @@ package enum LifecyclePlanner {
                 now: context.now, isHeld: !mayBegin)
             if flow.decide(held, &decision) == .busy { isHeld = true }
         }
+        if !isBeingDeleted { StaleCordons.unmark(context, &decision) }
         return decision
     }
 

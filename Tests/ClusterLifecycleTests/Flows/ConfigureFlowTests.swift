@@ -97,6 +97,36 @@ struct ConfigureFlowTests {
         #expect(cluster.decide().actions.isEmpty && cluster.record.operations.isEmpty)
     }
 
+    @Test(
+        "Whoever cordons a node by hand that we had cordoned, and was made schedulable, keeps it so",
+        arguments: ["paused", "halted", "stopped", "verifying"])
+    func cordonedByHand(_ cause: String) {
+        var cluster = Self.changed([])
+        switch cause {
+        case "paused": cluster.desired.isPaused = true
+        case "verifying":
+            cluster.begin(.configure(digest: "digest-w0"), .verifying, on: "w0")
+            cluster.record.operations["w0"]?.bootID = "before"
+            cluster.observed.nodes["w0"]?.isReady = false
+        default:
+            if cause == "stopped" {
+                cluster.begin(.configure(digest: "digest-w0"), .draining, on: "w0")
+                cluster.record.operations["w0"]?.isHalted = true
+            }
+            cluster.record.halt(.drainTimedOut, "m", node: "w0", cluster.context)
+        }
+        // It was made schedulable, and the mark was left there.
+        cluster.observed.kubernetes.nodes["w0"]?.isCordonedByUs = true
+        #expect(cluster.step().map(\.kind) == [.uncordon])
+        cluster.observed.kubernetes.nodes["w0"]?.isCordonedByUs = false
+        cluster.observed.kubernetes.nodes["w0"]?.isUnschedulable = true
+        cluster.desired.isPaused = false
+        cluster.desired.resumeToken = "on"
+        cluster.observed.nodes["w0"]?.isReady = true
+        #expect(!cluster.settle().contains { $0.hasPrefix("uncordon") })
+        #expect(cluster.record.operations.isEmpty)
+    }
+
     @Test("What we have changed ourselves and is to be changed back is no drift")
     func changedBack() {
         var cluster = Self.changed([])

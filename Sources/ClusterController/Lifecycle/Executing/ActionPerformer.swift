@@ -38,7 +38,7 @@ package final class ActionPerformer: ActionPerforming {
     ) async -> ActionResult {
         if let fence, !fence.allowsWrites { return .notNow("this process may no longer be the leader") }
         switch action.kind {
-        case .cordon, .uncordon, .drain, .deleteNode: return await onKubernetes(action, cluster)
+        case .cordon, .uncordon, .drain, .deleteNode: return await onKubernetes(action, cluster, observation)
         case .deleteMachine: return await deleteMachine(action.node, store)
         default: break
         }
@@ -100,12 +100,17 @@ package final class ActionPerformer: ActionPerforming {
 }
 
 extension ActionPerformer {
-    private func onKubernetes(_ action: LifecycleAction, _ cluster: ManagedCluster) async -> ActionResult {
+    private func onKubernetes(
+        _ action: LifecycleAction, _ cluster: ManagedCluster, _ observation: ClusterObservation
+    ) async -> ActionResult {
         do throws(APIError) {
             let workload = try workloads.cluster(cluster)
             switch action.kind {
             case .cordon: return try await workload.cordon(action.node)
-            case .uncordon: return try await workload.uncordon(action.node)
+            case .uncordon:
+                let isSchedulable =
+                    observation.kubernetes.nodes[action.node].map { !$0.isUnschedulable } ?? false
+                return try await workload.uncordon(action.node, isSchedulable: isSchedulable)
             case .deleteNode: return try await workload.deleteNode(action.node)
             case .drain(let force):
                 let round = try await workload.drain(action.node, force: force)

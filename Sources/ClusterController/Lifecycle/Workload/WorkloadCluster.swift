@@ -71,9 +71,11 @@ extension WorkloadCluster {
     }
 
     /// Makes a node schedulable that we have made unschedulable.
-    func uncordon(_ name: String) async throws(APIError) -> ActionResult {
+    ///
+    /// From one that was seen to be schedulable only our mark is taken: if it is not any more, that was somebody else.
+    func uncordon(_ name: String, isSchedulable: Bool) async throws(APIError) -> ActionResult {
         guard let node = try await node(name), node.isCordonedByUs else { return .alreadyDone }
-        return try await patch(node, unschedulable: .null, .null)
+        return try await patch(node, unschedulable: isSchedulable ? nil : .null, .null)
     }
 
     /// Deletes the Node object; the kubelet of a node that still runs would make it anew.
@@ -93,16 +95,16 @@ extension WorkloadCluster {
     }
 
     private func patch(
-        _ node: WorkloadNode, unschedulable: JSONValue, _ by: JSONValue
+        _ node: WorkloadNode, unschedulable: JSONValue?, _ by: JSONValue
     ) async throws(APIError) -> ActionResult {
-        let patch: JSONValue = [
+        var patch: JSONObject = [
             "metadata": [
                 "resourceVersion": .string(node.metadata.resourceVersion.text),
                 "annotations": .object([WorkloadNode.cordonedBy: by]),
-            ],
-            "spec": ["unschedulable": unschedulable],
+            ]
         ]
-        _ = try await client.mergePatch(WorkloadNode.self, node.key, patch)
+        patch["spec"] = unschedulable.map { ["unschedulable": $0] }
+        _ = try await client.mergePatch(WorkloadNode.self, node.key, .object(patch))
         return .done
     }
 }
