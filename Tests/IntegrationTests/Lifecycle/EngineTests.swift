@@ -63,8 +63,7 @@ struct EngineTests {
         let simulator = try await TalosSimulator.start()
         var bench = try await EngineBench(simulator, name: "demo", controlPlanes: 1, talos: "v1.11.6")
         try await bench.passes { $0.report.health.isHealthy && $0.record.operations.isEmpty }
-        let slow = SimulatorFault("/Upgrade$", action: .delay(milliseconds: 3_000...3_000))
-        _ = try await simulator.add(slow)
+        let hold = try await simulator.add(SimulatorFault("/Upgrade$", action: .hold))
         bench.want(talos: "v1.12.3")
         let wanted = try #require(Release("v1.12.3"))
         try await bench.withLongCalls {
@@ -74,6 +73,7 @@ struct EngineTests {
                 }
                 return false
             }
+            try await simulator.removeFault(hold)
             try await bench.passes { pass in
                 pass.record.operations.isEmpty && pass.observation.nodes["demo-cp-0"]?.talos == wanted
             }

@@ -147,6 +147,8 @@ class Service:
         for decision in call.decisions:
             if decision.action == "delay":
                 await asyncio.sleep(decision.seconds)
+            elif decision.action == "hold":
+                await decision.removal.wait()
             elif decision.action == "hang" and decision.at == "before":
                 await asyncio.get_running_loop().create_future()
             elif decision.action == "cut" and decision.at == "before":

@@ -6,7 +6,8 @@ A rule is {"match": {…}, "action": {"do": …, …}, "probability": 1}. All ru
   match   cluster, node: names, or regular expressions that match the whole name; method: regular expression found in
           /package.Service/Method; first, last: which of the requests that match, from 1
   action  delay from_ms to_ms       waits before the request is served
-          hang at                   "before" serving or "after" the effect: no answer, until the client gives up
+          hold                      waits until the rule is removed, and is served then
+  hang at                   "before" serving or "after" the effect: no answer, until the client gives up
           refuse code message       a gRPC status instead of serving; code is a number or a name
           cut at                    the connection breaks, "before" serving or "after" the effect: a lost reply
           fail code message         serves it, and answers with that status all the same
@@ -18,6 +19,7 @@ The method of a dry run has "?dry-run" at its end.
 Requests to the Kubernetes API of a cluster count too, as those of node "kubernetes" with a method such as
 "PATCH /api/v1/nodes/x"; there a refusal's code is HTTP's.
 """
+import asyncio
 import random
 import re
 from dataclasses import dataclass
@@ -26,6 +28,7 @@ from grpclib.const import Status
 
 ACTIONS = {
     "delay": {"from_ms", "to_ms"},
+    "hold": set(),
     "hang": {"at"},
     "refuse": {"code", "message"},
     "cut": {"at"},
@@ -48,6 +51,7 @@ class Decision:
     action: str
     options: dict
     random: random.Random
+    removal: asyncio.Event
 
     @property
     def status(self):
@@ -72,6 +76,7 @@ class Rule:
 
     def __init__(self, number, seed, text):
         self.number, self.seed, self.ordinal = number, seed, 0
+        self.removal = asyncio.Event()
         match, action = dict(text.get("match", {})), dict(text.get("action", {}))
         self.text = text
         self.probability = text.get("probability", 1)
@@ -99,7 +104,7 @@ class Rule:
             return None
         if self.probability < 1 and chance.random() >= self.probability:
             return None
-        return Decision(self.number, self.ordinal, self.action, self.options, chance)
+        return Decision(self.number, self.ordinal, self.action, self.options, chance, self.removal)
 
 
 class RuleBook:
@@ -114,11 +119,13 @@ class RuleBook:
         return self.last_number
 
     def remove(self, number):
-        if self.rules.pop(number, None) is None:
+        if number not in self.rules:
             raise RuleError(f"there is no rule {number}")
+        self.rules.pop(number).removal.set()
 
     def clear(self):
-        self.rules.clear()
+        for number in list(self.rules):
+            self.remove(number)
 
     def decide(self, cluster, node, method):
         decisions = [rule.decide(cluster, node, method) for rule in self.rules.values()]

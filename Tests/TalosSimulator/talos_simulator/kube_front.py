@@ -106,6 +106,8 @@ class Front:
         for decision in decisions:
             if decision.action == "delay":
                 await asyncio.sleep(decision.seconds)
+            elif decision.action == "hold":
+                await decision.removal.wait()
             elif decision.action == "refuse":
                 code = int(decision.options.get("code", 503))
                 return code, status(code, "Injected", decision.options.get("message", "injected"))

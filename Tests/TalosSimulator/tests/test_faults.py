@@ -43,6 +43,18 @@ class FaultTests(WorldCase):
         self.fault("Version", do="delay", from_ms=50)
         self.assertEqual(await client.version(), "v1.12.3")
 
+    async def test_a_request_is_held_until_its_rule_is_gone(self):
+        _, [node] = await self.cluster()
+        client, book = self.client(node), self.world.faults
+        for let_go in (lambda: book.remove(rule), book.clear):
+            rule = self.fault("Version", do="hold")
+            held = asyncio.create_task(client.version())
+            await self.until(lambda: book.rules[rule].ordinal == 1)
+            self.assertEqual((await client.machine.hostname(Empty())).messages[0].hostname, "cp-0")
+            self.assertFalse(held.done())
+            let_go()
+            self.assertEqual(await asyncio.wait_for(held, 10), "v1.12.3")
+
     async def test_a_fault_of_changes_spares_dry_runs(self):
         _, [node] = await self.cluster()
         self.fault("ApplyConfiguration$", do="refuse", code="UNAVAILABLE", message="no")

@@ -18,6 +18,8 @@ package struct SimulatorFault: Sendable, Hashable {
     package enum Action: Sendable, Hashable {
         /// It waits this long.
         case delay(milliseconds: ClosedRange<Int>)
+        /// It waits until the fault is taken away.
+        case hold
         /// It is never answered.
         case hang(Moment)
         /// It has no effect and ends with this status, such as `UNAVAILABLE`; of Kubernetes one such as `503`.
@@ -78,6 +80,7 @@ extension SimulatorFault.Action {
                 "do": "delay", "from_ms": .integer(Int64(range.lowerBound)),
                 "to_ms": .integer(Int64(range.upperBound)),
             ]
+        case .hold: ["do": "hold"]
         case .hang(let moment): ["do": "hang", "at": .string(moment.rawValue)]
         case .refuse(let status, let message):
             ["do": "refuse", "code": .string(status), "message": .string(message)]
