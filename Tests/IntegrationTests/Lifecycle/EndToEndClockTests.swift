@@ -43,10 +43,14 @@ struct EndToEndClockTests {
             let other = try await bench.traces(of: ["bravo-w-1"], in: "bravo")
 
             // It comes back from its reboot with another idea of the time.
+            try await bench.simulator.setCondition("boot-hangs", of: "bravo-w-0", in: "bravo")
             try await bench.scenario.edit(
                 "bravo", ["patches": [["machine": ["sysctls": ["vm.swappiness": "1"]]]]])
-            try await bench.simulator.entry { $0["what"] == "down" && $0["node"] == "bravo-w-0" }
+            try await bench.simulator.entry {
+                $0["what"] == "down" && $0["why"] == "reboot" && $0["node"] == "bravo-w-0"
+            }
             try await bench.simulator.setClock(ahead: seconds, of: "bravo-w-0", in: "bravo")
+            try await bench.unhang("bravo-w-0", in: "bravo")
             try await bench.simulator.wait(for: "bravo") { $0["nodes"]?["bravo-w-0"]?["stage"] == "running" }
             let waiting = try await bench.scenario.wait(for: "bravo") { cluster in
                 ["unreachable", "refused"].contains(cluster.node("bravo-w-0")["stage"])
@@ -58,8 +62,7 @@ struct EndToEndClockTests {
 
             // Its certificate was made by the wrong clock, and is made anew when it starts.
             try await bench.simulator.setClock(ahead: 0, of: "bravo-w-0", in: "bravo")
-            try await bench.simulator.setPower(.off, of: "bravo-w-0", in: "bravo")
-            try await bench.simulator.setPower(.on, of: "bravo-w-0", in: "bravo")
+            try await bench.unhang("bravo-w-0", in: "bravo")
             try await bench.running("bravo") { $0.nodes.allSatisfy { $0["config"] == "InSync" } }
             try await bench.expectSchedulable("bravo")
         }

@@ -23,6 +23,7 @@ struct EndToEndHardshipTests {
             let others = try await bench.traces(of: ["alpha-cp-1", "alpha-cp-2"], in: "alpha")
 
             // The one that is worked on does not come back by itself.
+            try await bench.simulator.setCondition("boot-hangs", of: "alpha-cp-0", in: "alpha")
             try await bench.scenario.edit("alpha", Self.sysctl(1))
             try await bench.simulator.entry { $0["what"] == "down" && $0["why"] == "reboot" }
             try await bench.simulator.setPower(.off, of: "alpha-cp-0", in: "alpha")
@@ -33,7 +34,7 @@ struct EndToEndHardshipTests {
             #expect(waiting.waits.contains { $0.hasPrefix("alpha-cp-0: ") }, "\(waiting.waits)")
             try await bench.looks(4, of: process)
             try await bench.expectUntouched(others, in: "alpha")
-            try await bench.simulator.setPower(.on, of: "alpha-cp-0", in: "alpha")
+            try await bench.unhang("alpha-cp-0", in: "alpha")
             try await bench.running("alpha") { $0.nodes.allSatisfy { $0["config"] == "InSync" } }
             #expect(try await bench.traces(of: ["alpha-cp-1", "alpha-cp-2"], in: "alpha") != others)
 
@@ -124,6 +125,7 @@ struct EndToEndHardshipTests {
             var process = try await bench.startOperator("--max-concurrent-reconciles=2")
             try await bench.create(bench.document("delta", controlPlane: 3))
             try await bench.create(bench.document("echo", controlPlane: 1))
+            try await bench.simulator.setCondition("boot-hangs", of: "delta-cp-0", in: "delta")
             try await bench.scenario.edit("delta", ["talosVersion": "v1.13.0"])
             try await bench.simulator.entry { $0["cluster"] == "delta" && $0["what"] == "upgraded" }
             try await bench.simulator.setPower(.blackHole, of: "delta-cp-0", in: "delta")
@@ -150,7 +152,7 @@ struct EndToEndHardshipTests {
             #expect(halted.life["halt"]?["reason"] == "UpgradeFailed", "\(halted.haltReason ?? "")")
             #expect(try await bench.upgraded("delta") == ["delta-cp-0"])
 
-            try await bench.simulator.setPower(.on, of: "delta-cp-0", in: "delta")
+            try await bench.unhang("delta-cp-0", in: "delta")
             try await bench.resume("delta")
             try await bench.running("delta") { $0.nodes.allSatisfy { $0["talos"] == "v1.13.0" } }
             #expect(try await bench.upgraded("delta") == ["delta-cp-0", "delta-cp-1", "delta-cp-2"])
@@ -215,9 +217,13 @@ struct EndToEndHardshipTests {
             try await bench.startOperator()
             let deletion: JSONValue = ["deletion": ["reset": "Graceful"]]
             try await bench.create(bench.document("india", controlPlane: 3, workers: 1, deletion))
+            try await bench.simulator.setCondition("boot-hangs", of: "india-cp-0", in: "india")
             try await bench.scenario.edit("india", ["talosVersion": "v1.13.0"])
             try await bench.simulator.entry { $0["what"] == "upgraded" }
-            try await bench.scenario.deleteCompletely("india")
+            let (client, key) = (bench.scenario.client, bench.scenario.key("india"))
+            _ = try await client.delete(StoredCluster.self, key)
+            try await bench.unhang("india-cp-0", in: "india")
+            try await client.waitUntilGone(StoredCluster.self, key)
             try await bench.expectNothingLeft(of: "india")
             for node in ["india-cp-0", "india-cp-1", "india-cp-2", "india-w-0"] {
                 let changes = try await bench.changes(of: node, in: "india")
@@ -230,6 +236,13 @@ struct EndToEndHardshipTests {
 }
 
 extension EndToEndBench {
+    /// Switches a machine off and on, which comes up now.
+    func unhang(_ node: String, in cluster: String) async throws {
+        try await simulator.setPower(.off, of: node, in: cluster)
+        try await simulator.setCondition("boot-hangs", false, of: node, in: cluster)
+        try await simulator.setPower(.on, of: node, in: cluster)
+    }
+
     /// The members of etcd, voters or not, by their identities.
     func members(_ cluster: String) async throws -> [String] {
         try await simulator.state(of: cluster)["etcd"]?["members"]?.array?
