@@ -159,12 +159,14 @@ struct EndToEndKiller: Sendable {
     /// Kills at what changes an object of the management cluster; Events and Leases, of which nothing depends, aside.
     private func killAtWrites(_ proxy: FaultProxy) async throws {
         var late: InjectedFault?
-        var lives = 0
+        var (lives, idle, last): (Int, Int, Int64?) = (0, 0, nil)
         while true {
-            // What never arrives is tried again by the next one, which has to get further. Every fourth gets further
-            // still, should there be something that each begins with.
-            let ordinal = (point == .afterWrite || lives == 0 ? 1 : 2) + (lives % 4 == 3 ? 2 : 0)
-            lives += 1
+            // What never arrives is tried again by the next one, which has to get further; and further still when many
+            // have changed nothing, should there be something that each begins with, or that takes longer than it lives.
+            let change = try await bench.simulator.journal(kinds: ["change"]).last?["number"]?.integer
+            idle = change == last ? idle + 1 : 0
+            let ordinal = (point == .afterWrite || lives == 0 ? 1 : 2) + idle / 4
+            (lives, last) = (lives + 1, change)
             var match = RequestMatch.writes
             match.path = "^(?!.*/(?:events|leases)\\b)"
             match.ordinals = ordinal...ordinal

@@ -7,7 +7,7 @@ import TestSupport
 import Testing
 
 /// What a cluster goes through from its first machine to its deletion.
-struct EndToEndLife: Sendable, CustomTestStringConvertible {
+struct EndToEndLife: Sendable {
     /// What the specification says for some time.
     struct Stage: Sendable {
         var name: String
@@ -21,14 +21,14 @@ struct EndToEndLife: Sendable, CustomTestStringConvertible {
         var upgrades = 0
     }
 
-    var testDescription: String
+    var name: String
     var stages: [Stage]
 
     /// Pods of which one may be missing at a time are on the workers.
     var hasWorkload = false
 
     static let edited = EndToEndLife(
-        testDescription: "created and edited",
+        name: "edited",
         stages: [
             Stage(name: "3+2 nodes", controlPlane: 3, workers: 2),
             Stage(
@@ -40,7 +40,7 @@ struct EndToEndLife: Sendable, CustomTestStringConvertible {
         ], hasWorkload: true)
 
     static let scaled = EndToEndLife(
-        testDescription: "scaled",
+        name: "scaled",
         stages: [
             Stage(name: "1+1 nodes", controlPlane: 1, workers: 1),
             Stage(name: "3+2 nodes", controlPlane: 3, workers: 2, boots: false),
@@ -49,7 +49,7 @@ struct EndToEndLife: Sendable, CustomTestStringConvertible {
         ])
 
     static let upgraded = EndToEndLife(
-        testDescription: "upgraded",
+        name: "upgraded",
         stages: [
             Stage(
                 name: "3+2 nodes of Talos 1.12 and Kubernetes 1.33", controlPlane: 3, workers: 2,
@@ -63,7 +63,7 @@ struct EndToEndLife: Sendable, CustomTestStringConvertible {
         ], hasWorkload: true)
 
     static let hopping = EndToEndLife(
-        testDescription: "upgraded in two hops",
+        name: "hopping",
         stages: [
             Stage(
                 name: "3+1 nodes of Talos 1.11", controlPlane: 3, workers: 1,
@@ -74,7 +74,7 @@ struct EndToEndLife: Sendable, CustomTestStringConvertible {
         ])
 
     static let brief = EndToEndLife(
-        testDescription: "in brief",
+        name: "brief",
         stages: [
             Stage(name: "1+1 nodes", controlPlane: 1, workers: 1),
             Stage(
@@ -93,7 +93,7 @@ extension EndToEndLife {
     func kill(at point: KillPoint) async throws {
         let clock = SystemClock()
         let start = clock.now
-        let title = "killed \(point), \(testDescription)"
+        let title = "killed \(point), \(name)"
         try await EndToEndBench.runHastily("e2e-sweep-kill", talos: talos) { bench in
             let killer = try await EndToEndKiller(bench, point)
             try await LivingCluster(bench: bench, life: self).live(title) { stage in
@@ -113,7 +113,7 @@ extension EndToEndLife {
     func loseAnswers(_ moment: SimulatorFault.Moment, seed: UInt64) async throws {
         let clock = SystemClock()
         let start = clock.now
-        let title = "lost \(moment), \(testDescription), seed \(seed)"
+        let title = "lost \(moment), \(name), seed \(seed)"
         try await EndToEndBench.runHastily("e2e-sweep-lost", talos: talos, seed: seed) { bench in
             for method in EndToEndKiller.changes {
                 try await bench.simulator.add(
@@ -221,17 +221,18 @@ extension EndToEndBench {
         }
     }
 
-    /// Lets time pass with every look at a machine that finds nothing changed.
+    /// Lets time pass with every look at machines that finds nothing changed, and the faster the more of them there were.
     private func pass(_ wallClock: WallClock) async throws {
-        let step: Int64 = 15
-        var (last, offset): (Int64, Int64) = (0, 0)
+        var (last, offset, idle): (Int64, Int64, Int64) = (0, 0, 0)
         while true {
+            // A pace, which waits for nothing: operators look once a second.
             try await SystemClock().sleep(for: .milliseconds(500))
             let entries = try await simulator.journal(since: last)
             guard let number = entries.last?["number"]?.integer else { continue }
             last = number
-            if entries.allSatisfy({ $0["kind"] == "request" }) {
-                offset += step
+            idle = entries.allSatisfy { $0["kind"] == "request" } ? idle + 1 : 0
+            if idle > 0 {
+                offset += min(max(idle - 2, 1), 8) * 15
                 try wallClock.set(seconds: offset)
             }
         }

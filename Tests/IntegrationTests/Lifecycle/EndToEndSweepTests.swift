@@ -17,42 +17,65 @@ enum EndToEndForm {
     }
 }
 
-/// The same at every request there is: `make end-to-end`.
+/// One life of a cluster, and what goes wrong all the way.
+struct EndToEndCell: Sendable, CustomTestStringConvertible {
+    /// What goes wrong.
+    enum Trouble: Sendable {
+        case killed(KillPoint)
+        case lost(SimulatorFault.Moment)
+
+        static let all = KillPoint.allCases.map(killed) + SimulatorFault.Moment.allCases.map(lost)
+    }
+
+    var trouble: Trouble
+    var life: EndToEndLife
+
+    static let all = EndToEndLife.all.flatMap { life in
+        Trouble.all.map { EndToEndCell(trouble: $0, life: life) }
+    }
+
+    /// Those that `END_TO_END_CELLS` names, such as `lateWrite/scaled,hopping`; all if it is not set.
+    ///
+    /// What goes wrong stands for all lives, a life for all that goes wrong.
+    static let wanted: [EndToEndCell] = {
+        guard let names = Repository.environment["END_TO_END_CELLS"] else { return all }
+        let wanted = names.split(separator: ",").map { $0.split(separator: "/").map(String.init) }
+        return all.filter { cell in
+            wanted.contains { Set($0).isSubset(of: [cell.row, cell.life.name]) }
+        }
+    }()
+
+    /// The name of what goes wrong.
+    private var row: String {
+        switch trouble {
+        case .killed(let point): point.rawValue
+        case .lost(.before): "lostBefore"
+        case .lost(.after): "lostAfter"
+        }
+    }
+
+    var testDescription: String { "\(row)/\(life.name)" }
+
+    func run() async throws {
+        switch trouble {
+        case .killed(let point): try await life.kill(at: point)
+        case .lost(let moment): try await life.loseAnswers(moment, seed: moment == .before ? 1 : 2)
+        }
+    }
+}
+
+/// Whole lives with trouble at every request there is: `make end-to-end`.
 @Suite(
     "End to end, at length", .serialized, .enabled(if: EndToEndForm.isLong), .timeLimit(.minutes(60))
 )
 struct EndToEndSweepTests {
     @Test(
-        "Operators that are killed before a node does what they ask for carry on as if nothing had been",
-        arguments: EndToEndLife.all)
-    func killedBeforeEffect(_ life: EndToEndLife) async throws { try await life.kill(at: .beforeEffect) }
+        "A life goes on as if nothing had been, wherever operators are killed or answers lost",
+        arguments: EndToEndCell.wanted)
+    func livedThrough(_ cell: EndToEndCell) async throws { try await cell.run() }
 
-    @Test(
-        "Operators that are killed when a node has done what they asked for carry on as if nothing had been",
-        arguments: EndToEndLife.all)
-    func killedAfterEffect(_ life: EndToEndLife) async throws { try await life.kill(at: .afterEffect) }
-
-    @Test(
-        "Operators that are killed before they have written something down carry on as if nothing had been",
-        arguments: EndToEndLife.all)
-    func killedBeforeWrite(_ life: EndToEndLife) async throws { try await life.kill(at: .beforeWrite) }
-
-    @Test(
-        "Operators that are killed when they have just written something down carry on as if nothing had been",
-        arguments: EndToEndLife.all)
-    func killedAfterWrite(_ life: EndToEndLife) async throws { try await life.kill(at: .afterWrite) }
-
-    @Test(
-        "What a dead operator has written arrives when the next one is at work, and does no harm",
-        arguments: EndToEndLife.all)
-    func killedBeforeLateWrite(_ life: EndToEndLife) async throws { try await life.kill(at: .lateWrite) }
-
-    @Test(
-        "An answer that is lost, before its effect or after it, is made up for",
-        arguments: EndToEndLife.all, [SimulatorFault.Moment.before, .after])
-    func lost(_ life: EndToEndLife, _ moment: SimulatorFault.Moment) async throws {
-        try await life.loseAnswers(moment, seed: moment == .before ? 1 : 2)
-    }
+    @Test("END_TO_END_CELLS names cells that there are")
+    func named() { #expect(!EndToEndCell.wanted.isEmpty) }
 
     @Test("Twenty clusters of five nodes come up bounded by what their machines take")
     func twenty() async throws {
