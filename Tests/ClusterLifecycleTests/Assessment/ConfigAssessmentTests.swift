@@ -22,7 +22,7 @@ struct ConfigAssessmentTests {
         """
 
     private static func read(_ text: String, _ minor: Int = 12) throws -> MachineConfiguration {
-        try LiveConfiguration.read(text, talos: TalosVersion(minor: minor))
+        try MachineConfiguration(reading: text, source: "test", version: TalosVersion(minor: minor))
     }
 
     private static func assess(
@@ -31,8 +31,7 @@ struct ConfigAssessmentTests {
         let version = TalosVersion(minor: minor)
         return ConfigAssessment(
             live: try read(live, minor),
-            desired: try MachineConfiguration(reading: desired, source: "rendered", version: version),
-            digest: "d1", secretLayers: secretLayers, talos: version)
+            desired: try read(desired, minor), digest: "d1", secretLayers: secretLayers, talos: version)
     }
 
     private static func replacing(_ old: String, _ new: String) -> String {
@@ -221,22 +220,6 @@ struct ConfigAssessmentTests {
         #expect(assessment.change(needsReboot: nil, refusal: nil) == assessment.change)
     }
 
-    @Test(
-        "What a newer Talos knows and this program does not is passed over",
-        arguments: [
-            "\n  brandNew: {a: [1, 2]}\n", "\n---\napiVersion: v1alpha1\nkind: BrandNewConfig\nname: x\n",
-            "\n---\napiVersion: v2\nkind: HostnameConfig\n",
-        ])
-    func newer(_ addition: String) throws {
-        #expect(try Self.assess(Self.base + addition, Self.base).change == nil)
-        #expect(try Self.read(Self.base + addition, 99).documents.count == 1)
-    }
-
-    @Test("A text that is no configuration is an error", arguments: ["", "a: [", "kind: Nothing\n", "- 1\n"])
-    func nothing(_ text: String) {
-        #expect(throws: ConfigProblems.self) { try Self.read(text) }
-    }
-
     @Test("The options of components are read by their names alone")
     func options() throws {
         let text = """
@@ -248,7 +231,7 @@ struct ConfigAssessmentTests {
               apiServer:
                 extraArgs: {feature-gates: "AppArmor=true,KMSv2=false", enable-admission-plugins: "A,B"}
             """
-        let options = try LiveConfiguration.read(text, talos: TalosVersion(minor: 12)).componentOptions
+        let options = try Self.read(text).componentOptions
         #expect(options[.kubelet] == ["--cloud-config", "CPUManager"])
         #expect(
             options[.apiServer] == [
