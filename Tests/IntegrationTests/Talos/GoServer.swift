@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-import Glibc
 import HTTP
 import PKI
 import Platform
@@ -12,38 +11,15 @@ import TestSupport
 ///
 /// A request's words are its script: the ID of `restartService` for a unary call, the path of `read` for a stream.
 final class GoServer: Sendable {
-    let process: Subprocess
-    private let directory: TemporaryDirectory
-    /// Where it was found to listen, and by what key it is known: the last one.
-    let endpoint: NodeEndpoint
-    let fingerprint: String
+    private let program: NodeProgram
+
+    var process: Subprocess { program.process }
+    var endpoint: NodeEndpoint { program.endpoint }
+    var fingerprint: String { program.fingerprint }
 
     /// Starts a server with these flags; with an authority it wants client certificates that this one has signed.
     init(_ flags: [String] = [], authority: KeyAndCertificate? = nil) async throws {
-        directory = try TemporaryDirectory()
-        var arguments = [try Self.program()] + flags
-        if let authority {
-            let paths = ["crt", "key"].map { [directory] in "\(directory.path)/\($0)" }
-            try FileSystem.replace(paths[0], with: authority.crt)
-            try FileSystem.replace(paths[1], with: authority.key)
-            arguments += ["-crt", paths[0], "-key", paths[1]]
-        }
-        process = try Subprocess(arguments, environment: Repository.environment, hasInput: true)
-        let line = await process.line { $0.contains("\"event\":\"start\"") }
-        guard let start = line.flatMap(Self.json), let fingerprint = start["fingerprint"]?.string,
-            let port = start["port"]?.integer.flatMap(UInt16.init)
-        else { throw Failure(output: process.lines) }
-        endpoint = NodeEndpoint(host: "127.0.0.1", port: port)
-        self.fingerprint = fingerprint
-    }
-
-    deinit {
-        process.signal(SIGKILL)
-    }
-
-    /// What the server printed instead of what was expected.
-    struct Failure: Error {
-        var output: [String]
+        program = try await NodeProgram([Self.path()] + flags, authority: authority)
     }
 
     /// Tells the server something, and waits until it says that it has `event`.
@@ -52,7 +28,7 @@ final class GoServer: Sendable {
         process.write(command)
         guard let event else { return }
         let found = await process.index(from: start) { $0.contains("\"event\":\"\(event)\"") }
-        guard found != nil else { throw Failure(output: process.lines) }
+        guard found != nil else { throw NodeProgram.Failure(output: process.lines) }
     }
 
     /// The key of the server that has started with the `count`th time.
@@ -65,8 +41,8 @@ final class GoServer: Sendable {
         var (index, events): (Int, [JSONValue]) = (0, [])
         while events.count < count {
             let next = await process.index(from: index) { $0.contains("\"event\":\"\(kind)\"") }
-            guard let next, let event = Self.json(process.lines[next]) else {
-                throw Failure(output: process.lines)
+            guard let next, let event = NodeProgram.json(process.lines[next]) else {
+                throw NodeProgram.Failure(output: process.lines)
             }
             events.append(event)
             index = next + 1
@@ -74,13 +50,8 @@ final class GoServer: Sendable {
         return events
     }
 
-    private static func json(_ line: String) -> JSONValue? {
-        var parser = JSONParser()
-        return try? parser.parse(Array(line.utf8))
-    }
-
     /// The program as `hack/install-deps.sh` has built it from these very sources.
-    private static func program() throws -> String {
+    private static func path() throws -> String {
         let source = "\(Repository.root)/Tests/IntegrationTests/Talos/GoServer"
         let names = try Directory(source).entries().filter { $0.hasSuffix(".go") }
         let text = try names.sorted().flatMap { try FileSystem.read("\(source)/\($0)", limit: 1 << 20) }

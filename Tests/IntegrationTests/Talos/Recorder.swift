@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-import Glibc
 import HTTP
 import PKI
 import Platform
@@ -26,44 +25,23 @@ final class Recorder: Sendable {
         var deadline: JSONValue
     }
 
-    let endpoint: NodeEndpoint
-    let fingerprint: String
-    private let process: Subprocess
-    private let directory: TemporaryDirectory
+    private let program: NodeProgram
+
+    var endpoint: NodeEndpoint { program.endpoint }
+    var fingerprint: String { program.fingerprint }
 
     /// Starts a node; with an authority it wants client certificates that this one has signed.
     init(authority: KeyAndCertificate? = nil) async throws {
-        directory = try TemporaryDirectory()
-        var arguments = ["\(Repository.root)/Tests/IntegrationTests/Talos/Recorder/recorder.py"]
-        if let authority {
-            let paths = ["crt", "key"].map { [directory] in "\(directory.path)/\($0)" }
-            try FileSystem.replace(paths[0], with: authority.crt)
-            try FileSystem.replace(paths[1], with: authority.key)
-            arguments += ["--authority"] + paths
-        }
         var environment = Repository.environment
         environment["PYTHONPATH"] = "\(Repository.root)/Tests/TalosSimulator"
-        process = try Subprocess(
-            [try CachedTool.talosPython(), "-B"] + arguments, environment: environment, hasInput: true)
-        let line = await process.line { $0.hasPrefix("{\"port\"") }
-        guard let line, let start = Self.json(line), let port = start["port"]?.integer.flatMap(UInt16.init),
-            let fingerprint = start["fingerprint"]?.string
-        else { throw Failure(output: process.lines) }
-        endpoint = NodeEndpoint(host: "127.0.0.1", port: port)
-        self.fingerprint = fingerprint
-    }
-
-    deinit {
-        process.signal(SIGKILL)
-    }
-
-    /// What the recorder printed instead of what was expected.
-    struct Failure: Error {
-        var output: [String]
+        let script = "\(Repository.root)/Tests/IntegrationTests/Talos/Recorder/recorder.py"
+        program = try await NodeProgram(
+            [CachedTool.talosPython(), "-B", script], environment: environment, authority: authority)
     }
 
     /// The calls answered so far, of a client or of all; waits until there are `count`.
     func calls(_ count: Int, of agent: String? = nil) async -> [Call] {
+        let process = program.process
         var index = 0
         var calls: [Call] = []
         while calls.count < count {
@@ -71,19 +49,12 @@ final class Recorder: Sendable {
                 break
             }
             index = next + 1
-            guard let value = Self.json(process.lines[next]), agent == nil || value["agent"]?.string == agent
+            guard let value = NodeProgram.json(process.lines[next]),
+                agent == nil || value["agent"]?.string == agent
             else { continue }
             calls.append(Call(value))
         }
         return calls
-    }
-
-    private static func json(_ line: String) -> JSONValue? {
-        var parser = JSONParser()
-        return switch Result(catching: { () throws(JSONError) in try parser.parse(Array(line.utf8)) }) {
-        case .success(let value): value
-        case .failure: nil
-        }
     }
 }
 

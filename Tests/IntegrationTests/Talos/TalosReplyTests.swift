@@ -242,13 +242,15 @@ struct TalosReplyTests {
         while let event = try await stream.next() { events.append(event) }
         #expect(events.count == 10)
         #expect(events.dropLast().allSatisfy { $0.actor == ActorID("actor") && $0.id.hasPrefix("id-") })
-        guard case .machineStatus(let status) = events[0].payload else { throw Recorder.Failure(output: []) }
+        guard case .machineStatus(let status) = events[0].payload else {
+            throw NodeProgram.Failure(output: [])
+        }
         #expect(status.isReady)
         #expect(status.unmetConditions.count == 2)
         #expect(
             status.unmetConditions.allSatisfy { $0.name.hasPrefix("name") && $0.reason.hasPrefix("reason") })
         guard case .sequence(let name, _, let error?) = events[1].payload else {
-            throw Recorder.Failure(output: [])
+            throw NodeProgram.Failure(output: [])
         }
         #expect(name.hasPrefix("sequence") && error.hasPrefix("message"))
         guard case .phase(let phase, true) = events[2].payload,
@@ -257,7 +259,7 @@ struct TalosReplyTests {
             case .address(let hostname, let addresses) = events[5].payload,
             case .configurationError(let first) = events[6].payload,
             case .configurationError(let second) = events[7].payload, case .restart = events[8].payload
-        else { throw Recorder.Failure(output: []) }
+        else { throw NodeProgram.Failure(output: []) }
         #expect(phase.hasPrefix("phase") && task.hasPrefix("task") && id.hasPrefix("service"))
         #expect(message.hasPrefix("message") && hostname.hasPrefix("hostname") && addresses.count == 2)
         #expect(first.hasPrefix("error") && second.hasPrefix("error"))

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """A gRPC server that decodes what it is asked with the Talos stubs and tells it, line by line, in JSON.
 
-usage: recorder.py [--authority CRT KEY]
+usage: recorder.py [--crt PATH --key PATH]
 
-With an authority it asks for client certificates, as a configured node does; without one its certificate is its own.
+With an authority's certificate and key it asks for client certificates, as a configured node does; without, its own
+certificate is signed by nobody else.
 The first line is {"port": ..., "fingerprint": ...}. Every call that was answered is a line {"method", "requests",
 "reply", "headers", "peer", ...}: requests as the stubs decode them, and the reply as they were made to encode it, each of
 whose fields has a value of its own. Files that are Read steer it:
@@ -208,12 +209,13 @@ def google_status(code, message):
 
 async def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("--authority", nargs=2)
+    parser.add_argument("--crt", type=pathlib.Path)
+    parser.add_argument("--key", type=pathlib.Path)
     options = parser.parse_args()
     now, hosts = datetime.datetime.now(datetime.timezone.utc), ["127.0.0.1"]
     authorities = None
-    if options.authority:
-        authority = pki.Authority(*(pathlib.Path(path).read_bytes() for path in options.authority))
+    if options.crt:
+        authority = pki.Authority(options.crt.read_bytes(), options.key.read_bytes())
         key, certificate = authority.issue(
             pki.subject("node"), [pki.ExtendedKeyUsageOID.SERVER_AUTH], now, datetime.timedelta(days=1), hosts,
             skew=datetime.timedelta(minutes=5))
