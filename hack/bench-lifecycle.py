@@ -22,7 +22,6 @@ import argparse
 import ast
 import json
 import os
-import signal
 import statistics
 import subprocess
 import sys
@@ -36,7 +35,7 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, str(Path(__file__).resolve().parent / "bench"))
 
 from control_plane import ROOT, AuditLog, ControlPlane, call  # noqa: E402
-from errors import BenchError  # noqa: E402
+from errors import BenchError, end_well  # noqa: E402
 from process import Operator, cpu_seconds, machine_cpu_seconds  # noqa: E402
 from workload import API, CLUSTERS, on_each  # noqa: E402
 
@@ -314,8 +313,6 @@ def parse():
 
 def main():
     options = parse()
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     # In memory, so that the disk and what others write to it is not measured.
     if os.access("/dev/shm", os.W_OK):
         os.environ["TMPDIR"] = tempfile.tempdir = "/dev/shm"
@@ -327,10 +324,4 @@ def main():
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except KeyboardInterrupt:
-        sys.exit(130)
-    except (BenchError, OSError, subprocess.CalledProcessError) as error:
-        say(f"error: {error}")
-        sys.exit(1)
+    end_well(main, say)

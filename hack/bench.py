@@ -24,7 +24,6 @@ import json
 import math
 import os
 import shlex
-import signal
 import statistics
 import subprocess
 import sys
@@ -37,7 +36,7 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, str(Path(__file__).resolve().parent / "bench"))
 
 from control_plane import AuditLog, ControlPlane, call  # noqa: E402
-from errors import BenchError  # noqa: E402
+from errors import BenchError, end_well  # noqa: E402
 from observer import Observer  # noqa: E402
 from process import Operator, cpu_seconds, machine_cpu_seconds  # noqa: E402
 from workload import CLUSTERS, cluster_manifest, on_each  # noqa: E402
@@ -246,8 +245,6 @@ def main():
     if options.json_only:
         # For the scripts that we start, too.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     if options.bare:
         run_bare(options)
         return
@@ -261,10 +258,4 @@ def main():
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except KeyboardInterrupt:
-        sys.exit(130)
-    except (BenchError, OSError, subprocess.CalledProcessError) as error:
-        say(f"error: {error}")
-        sys.exit(1)
+    end_well(main, say)
