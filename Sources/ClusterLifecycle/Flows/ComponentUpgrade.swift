@@ -143,6 +143,8 @@ extension ComponentUpgrade {
             decision.record.operations[name] = nil
             return
         }
+        // It had merely not been ready, as a node that has just joined.
+        guard let node, need.isPending(component, on: node) else { return hasPulled(&decision.record) }
         guard let image = seen.images[component].map({ KubernetesImage.image($0, of: release) }) else {
             return hasPulled(&decision.record)
         }

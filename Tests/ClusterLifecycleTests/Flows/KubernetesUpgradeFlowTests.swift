@@ -411,6 +411,20 @@ struct KubernetesUpgradeFlowTests {
     }
 
     @Test(
+        "No image is pulled any more for a component that is there: a node that joins is not ready for a moment"
+    )
+    func notReadyForAMoment() {
+        var cluster = Cluster(controlPlane: 1, workers: 1)
+        cluster.observed.kubernetes.nodes["w0"]?.isReady = false
+        let busy: (inout Cluster, LifecycleAction) -> ActionResult = { _, _ in .notNow("busy") }
+        _ = cluster.settle(passes: 3, busy)
+        #expect(cluster.record.operations["w0"]?.step == .pulling)
+        cluster.observed.kubernetes.nodes["w0"]?.isReady = true
+        #expect(!cluster.settle(passes: 20).contains { $0.hasPrefix("pull") })
+        #expect(cluster.record.operations.isEmpty && cluster.record.halt == nil)
+    }
+
+    @Test(
         "What is staged on a node is not replaced by an image: the upgrade waits until it is there",
         arguments: [Release(minor: 12, patch: 3), Release(minor: 9, patch: 5)])
     func staged(_ talos: Release) {
